@@ -1,0 +1,1 @@
+"""Multitree perceptrons: their structure, their factorization, their recovery from queries."""
