@@ -18,18 +18,25 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from book_tools import ROOT
+from book_tools.anatomy import chapter_problems, output_problems
 from book_tools.chapters import chapter_sources, is_chapter, read_source
 
 CELL_TIMEOUT = 300
 
 
 class ChapterError(Exception):
-    """A chapter cannot be stored: a cell failed or was noisy."""
+    """A chapter cannot be stored: its anatomy is wrong, a cell failed or was noisy."""
+
+
+def _refuse(source: Path, problems: list[str]) -> None:
+    if problems:
+        raise ChapterError(f"{source}:\n" + "\n".join(f"  {problem}" for problem in problems))
 
 
 def execute(source: Path) -> nbformat.NotebookNode:
     """Run a chapter from its source in a fresh kernel, in the folder of the source."""
     notebook = read_source(source)
+    _refuse(source, chapter_problems(notebook))
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT,
@@ -37,6 +44,9 @@ def execute(source: Path) -> nbformat.NotebookNode:
         record_timing=False,
         resources={"metadata": {"path": str(source.parent)}},
     )
+    # Sockets of the file system: nobody else on the machine can talk to the kernel.
+    client.create_kernel_manager()
+    client.km.transport = "ipc"
     try:
         client.execute()
     except CellExecutionError as error:
@@ -47,6 +57,7 @@ def execute(source: Path) -> nbformat.NotebookNode:
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
                 raise ChapterError(f"{source}: cell {number} writes to stderr:\n{output['text']}")
+    _refuse(source, output_problems(notebook))
     return notebook
 
 
