@@ -6,10 +6,15 @@ neuron ``i`` of layer ``l + 1`` when ``supports[l][i, j]`` is nonzero. Layer 0 h
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
+
+from openblackbox.multitree.architectures import (
+    dyadic_supports,
+    kronecker_supports,
+    random_multitree,
+)
 
 __all__ = [
     "NotMultitreeError",
@@ -245,44 +250,57 @@ def _boolean_product(matrices: tuple[np.ndarray, ...], start: int, stop: int) ->
     return reach.toarray() > 0
 
 
-def _first_collision(matrices: tuple[np.ndarray, ...]):
-    """First layer and row where a source reaches a neuron twice, or None.
+def source_masks(matrices: tuple[np.ndarray, ...]) -> Iterator[sp.csr_array]:
+    """Sweep a network forwards: for each layer, which sources have a path to each neuron.
 
-    Returns ``(layer, row, sources, reach)``: `reach` is the 0/1 matrix of the layer below against
-    the sources, and `sources` lists them as ``(layer, index)``.
+    The sources are the inputs, then the hidden neurons without parents (virtual inputs) of the
+    layers passed, each a column. The matrices yielded are boolean, for the layers 1 to L. At the
+    first neuron that a source reaches twice, `NotMultitreeError` is raised.
     """
-    sources = [np.zeros(matrices[0].shape[1], dtype=int), np.arange(matrices[0].shape[1])]
-    reach = sp.identity(matrices[0].shape[1], dtype=np.float64, format="csr")
+    width = matrices[0].shape[1]
+    sources = [(0, index) for index in range(width)]
+    reach = sp.csr_array(sp.identity(width, dtype=bool, format="csr"))
     for layer, matrix in enumerate(matrices, start=1):
-        edges = sp.csr_array(matrix.astype(np.float64))
-        n_sources = reach.shape[1]
+        edges = sp.csr_array(matrix)
         # Pigeonhole, before any product: a row with more paths than sources has a double one.
         # It also bounds the work of the product below by n_l times the number of sources.
         totals = edges @ np.diff(reach.indptr).astype(np.float64)
-        crowded = np.flatnonzero(totals > n_sources)
+        crowded = np.flatnonzero(totals > len(sources))
         if crowded.size:
-            return layer, int(crowded[0]), sources, reach
-        if layer == 1:
-            following = edges
-        else:
-            following = edges @ reach
-            if following.nnz < totals.sum():  # some entry collected two terms
-                double = int(np.flatnonzero(np.diff(following.indptr) < totals)[0])
-                return layer, double, sources, reach
+            raise _collision(matrices, layer, int(crowded[0]), sources, reach)
+        following = edges if layer == 1 else edges @ reach
+        crowded = np.flatnonzero(np.diff(following.indptr) < totals)  # an entry met two terms
+        if crowded.size:
+            raise _collision(matrices, layer, int(crowded[0]), sources, reach)
         # A hidden neuron without parents starts paths of its own: it becomes a virtual input.
         born = np.flatnonzero(np.diff(edges.indptr) == 0)
         if born.size and layer < len(matrices):
-            units = sp.csr_array(
-                (np.ones(born.size), (born, np.arange(born.size))),
-                shape=(matrix.shape[0], born.size),
-            )
-            following = sp.hstack([following, units], format="csr")
-            sources = [
-                np.concatenate([sources[0], np.full(born.size, layer)]),
-                np.concatenate([sources[1], born]),
-            ]
+            ones, columns = np.ones(born.size, dtype=bool), np.arange(born.size)
+            units = sp.csr_array((ones, (born, columns)), shape=(matrix.shape[0], born.size))
+            following = sp.csr_array(sp.hstack([following, units], format="csr"))
+            sources += [(layer, int(index)) for index in born]
         reach = following
-    return None
+        yield reach
+
+
+def _collision(matrices, layer, row, sources, reach) -> NotMultitreeError:
+    """Trace back two paths from one source to neuron `row` of `layer`; `reach`: layer below."""
+    children = np.flatnonzero(matrices[layer - 1][row])
+    counts = reach[children].astype(np.int64).sum(axis=0)
+    birth, index = sources[int(np.flatnonzero(counts > 1)[0])]
+    reached = [np.arange(matrices[birth].shape[1]) == index]
+    for matrix in matrices[birth : layer - 1]:
+        reached.append(matrix[:, reached[-1]].any(axis=1))
+    paths = []
+    for end in children[reached[-1][children]][:2]:
+        path = [row, int(end)]
+        for below in range(len(reached) - 2, -1, -1):  # unique below: no collision so far
+            path.append(int(np.flatnonzero(matrices[birth + below][path[-1]] & reached[below])[0]))
+        paths.append(path[::-1])
+    # The two paths share a stem up to a last common neuron, and nothing after it but their end.
+    fork = max(k for k in range(layer - birth) if paths[0][k] == paths[1][k])
+    first, second = (tuple(path[fork:]) for path in paths)
+    return NotMultitreeError((birth + fork, first[0]), (layer, row), (first, second))
 
 
 def is_multitree(supports: Sequence) -> bool:
@@ -324,7 +342,11 @@ def is_multitree(supports: Sequence) -> bool:
     >>> is_multitree([[[0]], [[1], [1]], [[1, 1]]])  # no input, but two paths from layer 1
     False
     """
-    return _first_collision(as_supports(supports)) is None
+    try:
+        check_multitree(supports)
+    except NotMultitreeError:
+        return False
+    return True
 
 
 def check_multitree(supports: Sequence) -> tuple[np.ndarray, ...]:
@@ -363,29 +385,9 @@ def check_multitree(supports: Sequence) -> tuple[np.ndarray, ...]:
     layer 0 and neuron 0 of layer 2 are joined by two paths: 0 -> 0 -> 0 and 0 -> 1 -> 0
     """
     matrices = as_supports(supports)
-    collision = _first_collision(matrices)
-    if collision is None:
-        return matrices
-    layer, row, sources, reach = collision
-    children = np.flatnonzero(matrices[layer - 1][row])
-    counts = np.asarray(reach[children].sum(axis=0)).ravel()
-    column = int(np.flatnonzero(counts > 1)[0])
-    birth = int(sources[0][column])
-    reached = [np.zeros(matrices[birth].shape[1], dtype=bool)]
-    reached[0][sources[1][column]] = True
-    for matrix in matrices[birth : layer - 1]:
-        reached.append(matrix[:, reached[-1]].any(axis=1))
-    paths = []
-    for end in children[reached[-1][children]][:2]:
-        path = [row, int(end)]
-        for below in range(len(reached) - 2, -1, -1):  # unique below: no collision so far
-            path.append(int(np.flatnonzero(matrices[birth + below][path[-1]] & reached[below])[0]))
-        paths.append(path[::-1])
-    fork = max(
-        k for k, (a, b) in enumerate(zip(*paths, strict=True)) if k < layer - birth and a == b
-    )
-    first, second = (tuple(path[fork:]) for path in paths)
-    raise NotMultitreeError((birth + fork, first[0]), (layer, row), (first, second))
+    for _ in source_masks(matrices):
+        pass
+    return matrices
 
 
 def enumerate_paths(
@@ -453,160 +455,3 @@ def enumerate_paths(
                 yield from extend((int(index),))
 
     return walk()
-
-
-def kronecker_supports(a: int, b: int, c: int, d: int) -> np.ndarray:
-    r"""Support of a Kronecker-sparse factor of pattern (a, b, c, d).
-
-    .. math:: I_a \otimes 1_{b \times c} \otimes I_d
-
-    Parameters
-    ----------
-    a, b, c, d : int
-        Positive sizes.
-
-    Returns
-    -------
-    2-D bool array
-        Shape ``(a b d, a c d)``.
-
-    Raises
-    ------
-    ValueError
-        A size that is not a positive integer.
-
-    Notes
-    -----
-    Defined in the chapter Multitree perceptrons.
-
-    Examples
-    --------
-    >>> kronecker_supports(1, 1, 2, 2).astype(int)
-    array([[1, 0, 1, 0],
-           [0, 1, 0, 1]])
-    """
-    for name, size in zip("abcd", (a, b, c, d), strict=True):
-        if not isinstance(size, int | np.integer) or size < 1:
-            raise ValueError(f"{name}: expected a positive integer, got {size!r}")
-    eye, ones = np.eye(a, dtype=bool), np.ones((b, c), dtype=bool)
-    return np.kron(np.kron(eye, ones), np.eye(d, dtype=bool))
-
-
-def dyadic_supports(n_layers: int) -> list[np.ndarray]:
-    r"""Supports of the square dyadic butterfly of width :math:`2^L`.
-
-    .. math:: S_l = I_{2^{L-l}} \otimes 1_{2 \times 2} \otimes I_{2^{l-1}}, \quad l = 1, \dots, L
-
-    Parameters
-    ----------
-    n_layers : int
-        Number of layers :math:`L \ge 1`.
-
-    Returns
-    -------
-    list of 2-D bool arrays
-        First layer first, each of shape :math:`(2^L, 2^L)`.
-
-    Raises
-    ------
-    ValueError
-        `n_layers` is not a positive integer.
-
-    Notes
-    -----
-    Exactly one path joins each input to each output: read the binary digits of the two indices.
-
-    Defined in the chapter Multitree perceptrons.
-
-    Examples
-    --------
-    >>> dyadic_supports(2)[1].astype(int)
-    array([[1, 0, 1, 0],
-           [0, 1, 0, 1],
-           [1, 0, 1, 0],
-           [0, 1, 0, 1]])
-    """
-    if not isinstance(n_layers, int | np.integer) or n_layers < 1:
-        raise ValueError(f"n_layers: expected a positive integer, got {n_layers!r}")
-    n = int(n_layers)
-    return [
-        kronecker_supports(2 ** (n - level), 2, 2, 2 ** (level - 1)) for level in range(1, n + 1)
-    ]
-
-
-def random_multitree(
-    widths: Sequence[int],
-    *,
-    rng: np.random.Generator,
-    density: float = 1.0,
-    parents: bool = True,
-) -> list[np.ndarray]:
-    """Draw the supports of a random multitree, irregular on purpose.
-
-    Parameters
-    ----------
-    widths : sequence of int
-        Widths of the layers 0 to L, at least two of them, positive.
-    rng : numpy.random.Generator
-        Source of randomness.
-    density : float, optional
-        Probability in [0, 1] that an edge is proposed. With 1 the multitree is maximal: no edge
-        can be added.
-    parents : bool, optional
-        Give first one random parent to every neuron that is not an input. A network where every
-        neuron has at most one parent is a multitree.
-
-    Returns
-    -------
-    list of 2-D bool arrays
-        First layer first.
-
-    Raises
-    ------
-    ValueError
-        Bad widths or density.
-
-    Notes
-    -----
-    Edges are proposed in random order; u -> v is accepted when no ancestor of u (u included)
-    already reaches a descendant of v (v included). Hidden neurons may lack children, and, without
-    `parents`, parents: tests want both. Not a uniform law. Cost: (number of neurons)**2 bits for
-    each proposed edge.
-
-    Defined in the chapter Multitree perceptrons.
-
-    Examples
-    --------
-    >>> supports = random_multitree([4, 5, 3], rng=np.random.default_rng(0))
-    >>> is_multitree(supports), [s.shape for s in supports]
-    (True, [(5, 4), (3, 5)])
-    """
-    if len(widths) < 2 or any(not isinstance(w, int | np.integer) or w < 1 for w in widths):
-        raise ValueError(f"widths: expected at least two positive integers, got {widths!r}")
-    if not 0.0 <= density <= 1.0:
-        raise ValueError(f"density: expected a number from 0 to 1, got {density!r}")
-    supports = [np.zeros((after, before), dtype=bool) for before, after in pairwise(widths)]
-    offsets = np.concatenate([[0], np.cumsum(widths)])
-    reach = np.eye(int(offsets[-1]), dtype=bool)  # reach[v, u]: a path u -> v, or u = v
-
-    def propose(layer, before, after):
-        u, v = offsets[layer] + before, offsets[layer + 1] + after
-        grid = np.ix_(np.flatnonzero(reach[:, v]), np.flatnonzero(reach[u]))
-        if not reach[grid].any():
-            reach[grid] = True
-            supports[layer][after, before] = True
-
-    if parents:
-        for layer, support in enumerate(supports):
-            for after in range(support.shape[0]):
-                propose(layer, int(rng.integers(support.shape[1])), after)
-    edges = [
-        (layer, before, after)
-        for layer, support in enumerate(supports)
-        for after in range(support.shape[0])
-        for before in range(support.shape[1])
-    ]
-    for index in rng.permutation(len(edges)):
-        if rng.random() < density:
-            propose(*edges[index])
-    return supports
