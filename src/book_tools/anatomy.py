@@ -61,10 +61,10 @@ def frame_problems(notebook: NotebookNode) -> list[str]:
         problems.append("the goals are three bullets")
     found = re.findall(r"^## (.+)$", text, re.M)
     problems += [f"missing section '{name}'" for name in SECTIONS if name not in found]
-    summary = re.search(r"^## Summary\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    summary = re.search(r"^## Summary\n?(.*?)(?=^## |\Z)", text, re.M | re.S)
     if summary and len(re.findall(r"^[-*] ", summary[1], re.M)) != 3:
         problems.append("the summary is three bullets")
-    reading = re.search(r"^## Further reading\n(.*?)(?=^## |\Z)", text, re.M | re.S)
+    reading = re.search(r"^## Further reading\n?(.*?)(?=^## |\Z)", text, re.M | re.S)
     if reading and "{cite" not in reading[1]:
         problems.append("further reading cites nothing")
     return problems

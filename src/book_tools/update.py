@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from nbclient.exceptions import CellExecutionError
 from book_tools import ROOT
 from book_tools.anatomy import chapter_problems, output_problems
 from book_tools.chapters import chapter_sources, is_chapter, read_source
+from book_tools.files import write_whole
 
 CELL_TIMEOUT = 300
 
@@ -42,11 +42,9 @@ def execute(source: Path) -> nbformat.NotebookNode:
         timeout=CELL_TIMEOUT,
         kernel_name="python3",
         record_timing=False,
+        extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(source.parent)}},
     )
-    # Sockets of the file system: nobody else on the machine can talk to the kernel.
-    client.create_kernel_manager()
-    client.km.transport = "ipc"
     try:
         client.execute()
     except CellExecutionError as error:
@@ -63,18 +61,7 @@ def execute(source: Path) -> nbformat.NotebookNode:
 
 def store(notebook: nbformat.NotebookNode, target: Path) -> bool:
     """Write the notebook whole or not at all; tell whether the stored text changed."""
-    text = nbformat.writes(notebook, version=4) + "\n"
-    if target.exists() and target.read_text(encoding="utf-8") == text:
-        return False
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    finally:
-        Path(name).unlink(missing_ok=True)
-    return True
+    return write_whole(target, nbformat.writes(notebook, version=4) + "\n")
 
 
 def update(source: Path) -> str:

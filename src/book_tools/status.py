@@ -1,0 +1,147 @@
+"""Measure the chapters and write the status page: `make status`.
+
+The page says with what the book was checked and what each chapter costs. Its times are a table made
+by this command, on the machine it names; no test compares them.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from book_tools import BOOK, ROOT
+from book_tools.anatomy import DIRECTIVE, figure_options, prose
+from book_tools.chapters import chapter_sources, read_source
+from book_tools.files import write_whole
+from book_tools.update import execute
+
+PAGE = BOOK / "reference" / "status.md"
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "pot",
+    "torch",
+    "matplotlib",
+    "scikit-learn",
+    "jupyter-book",
+    "sphinx",
+    "myst-nb",
+    "jupytext",
+    "nbval",
+    "pytest",
+)
+
+
+@dataclass(frozen=True)
+class ChapterStatus:
+    """What a chapter holds and what it costs."""
+
+    source: Path
+    title: str
+    cells: int
+    figures: int
+    statements: int
+    exercises: int
+    cpu_seconds: float
+    wall_seconds: float
+
+
+def measure(source: Path) -> ChapterStatus:
+    """Execute a chapter in a fresh kernel; count CPU time of the kernel, its start included."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    execute(source)
+    wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    notebook = read_source(source)
+    text = prose(notebook)
+    names = [match["name"] for match in DIRECTIVE.finditer(text)]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return ChapterStatus(
+        source=source,
+        title=next(line[2:] for line in text.splitlines() if line.startswith("# ")),
+        cells=len(code),
+        figures=sum(bool(figure_options(cell)) for cell in code),
+        statements=sum(name.removeprefix("prf:") in _STATEMENTS for name in names),
+        exercises=names.count("exercise"),
+        cpu_seconds=cpu,
+        wall_seconds=wall,
+    )
+
+
+_STATEMENTS = {"theorem", "proposition", "lemma", "corollary"}
+
+
+def processor() -> str:
+    """Name the processor, as far as the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()
+
+
+def page(chapters: list[ChapterStatus]) -> str:
+    """Write the page as MyST text."""
+    rows = [
+        f"| [{entry.title}](../{entry.source.relative_to(BOOK).with_suffix('.ipynb')}) "
+        f"| {entry.cells} | {entry.figures} | {entry.statements} | {entry.exercises} "
+        f"| {entry.cpu_seconds:.1f} | {entry.wall_seconds:.1f} |"
+        for entry in chapters
+    ]
+    versions = [
+        f"| {name} | {importlib.metadata.version(name).split('+')[0]} |" for name in PACKAGES
+    ]
+    total = sum(entry.cpu_seconds for entry in chapters)
+    return "\n".join(
+        [
+            "# Status",
+            "",
+            "This page is written by `make status`. It says what the book holds, with what it was",
+            "checked, and what its chapters cost to run.",
+            "",
+            "## Chapters",
+            "",
+            "CPU time counts the kernel's start and its imports. The budget of a chapter is 30 s.",
+            "",
+            "| chapter | cells | figures | theorems | exercises | CPU (s) | wall (s) |",
+            "|---|---:|---:|---:|---:|---:|---:|",
+            *rows,
+            f"| **all** | {sum(e.cells for e in chapters)} | {sum(e.figures for e in chapters)} "
+            f"| {sum(e.statements for e in chapters)} | {sum(e.exercises for e in chapters)} "
+            f"| {total:.1f} | {sum(e.wall_seconds for e in chapters):.1f} |",
+            "",
+            f"Measured with {os.cpu_count()} cores of {processor()}, Python "
+            f"{platform.python_version()}, {platform.system()}.",
+            "",
+            "## Versions",
+            "",
+            "The full list is `requirements.lock`.",
+            "",
+            "| package | version |",
+            "|---|---|",
+            *versions,
+            "",
+        ]
+    )
+
+
+def main() -> int:
+    """Measure every chapter, one after the other, and write the page."""
+    chapters = []
+    for source in chapter_sources():
+        chapters.append(measure(source))
+        print(f"{source.relative_to(ROOT)}: {chapters[-1].cpu_seconds:.1f} s of CPU", flush=True)
+    write_whole(PAGE, page(chapters))
+    print(f"wrote {PAGE.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
