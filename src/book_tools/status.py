@@ -6,9 +6,6 @@ by this command, on the machine it names; no test compares them.
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
-import platform
 import resource
 import sys
 import time
@@ -19,6 +16,7 @@ from book_tools import BOOK, ROOT
 from book_tools.anatomy import DIRECTIVE, figure_options, prose
 from book_tools.chapters import chapter_sources, read_source
 from book_tools.files import write_whole
+from book_tools.machine import sentence, version
 from book_tools.update import execute
 
 PAGE = BOOK / "reference" / "status.md"
@@ -77,16 +75,6 @@ def measure(source: Path) -> ChapterStatus:
 _STATEMENTS = {"theorem", "proposition", "lemma", "corollary"}
 
 
-def processor() -> str:
-    """Name the processor, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return models[0] if models else platform.processor() or platform.machine()
-
-
 def page(chapters: list[ChapterStatus]) -> str:
     """Write the page as MyST text."""
     rows = [
@@ -95,9 +83,7 @@ def page(chapters: list[ChapterStatus]) -> str:
         f"| {entry.cpu_seconds:.1f} | {entry.wall_seconds:.1f} |"
         for entry in chapters
     ]
-    versions = [
-        f"| {name} | {importlib.metadata.version(name).split('+')[0]} |" for name in PACKAGES
-    ]
+    versions = [f"| {name} | {version(name)} |" for name in PACKAGES]
     total = sum(entry.cpu_seconds for entry in chapters)
     return "\n".join(
         [
@@ -117,8 +103,7 @@ def page(chapters: list[ChapterStatus]) -> str:
             f"| {sum(e.statements for e in chapters)} | {sum(e.exercises for e in chapters)} "
             f"| {total:.1f} | {sum(e.wall_seconds for e in chapters):.1f} |",
             "",
-            f"Measured with {os.cpu_count()} cores of {processor()}, Python "
-            f"{platform.python_version()}, {platform.system()}.",
+            sentence(),
             "",
             "## Versions",
             "",

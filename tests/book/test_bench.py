@@ -1,0 +1,53 @@
+"""The harness of the benchmarks: what it times, what it writes, what it refuses."""
+
+import time
+
+import pytest
+
+from book_tools import bench
+
+
+def test_median_ignores_the_first_call_and_outliers():
+    waits = iter([0.2, 0.002, 0.1, 0.002, 0.002, 0.002])
+    calls = []
+
+    def function():
+        calls.append(1)
+        time.sleep(next(waits))
+
+    seconds = bench.median_seconds(function, repeats=5)
+    assert len(calls) == 6
+    assert 0.002 <= seconds < 0.1
+
+
+def test_table_has_three_digits():
+    text = bench.table([{"N": 64, "time (ms)": 0.123456}, {"N": 128, "time (ms)": 12.3456}])
+    assert text.splitlines() == [
+        "| N | time (ms) |",
+        "|---|---|",
+        "| 64 | 0.123 |",
+        "| 128 | 12.3 |",
+    ]
+
+
+@pytest.mark.parametrize("rows", [[], [{"a": 1}, {"b": 2}]])
+def test_unequal_rows_are_refused(rows):
+    with pytest.raises(ValueError, match="rows"):
+        bench.table(rows)
+
+
+def test_run_writes_the_table_beside_the_benchmark(tmp_path):
+    path = tmp_path / "bench_sums.py"
+    path.write_text('"""Sums."""\n\ndef measure():\n    yield {"n": 3, "ratio": 1.5}\n')
+    target = bench.run(path)
+    assert target == tmp_path / "sums.md"
+    text = target.read_text()
+    assert text.startswith("# Sums.")
+    assert "| 3 | 1.5 |" in text
+    assert "numpy" in text
+
+
+def test_unknown_subject_is_named(capsys):
+    with pytest.raises(SystemExit):
+        bench.main(["no-such-subject"])
+    assert "no-such-subject" in capsys.readouterr().err
