@@ -1,12 +1,16 @@
 # Everything a reader or a contributor runs. `make help` lists the targets.
 PYTHON ?= python3
 VENV := .venv
+comma := ,
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
 # Chapters to re-execute: make update CHAPTERS="book/multitree/factorization.md"
 CHAPTERS ?=
 STUDY ?=
+# NEWEST=1 installs the newest versions that pyproject.toml allows instead of the lock.
+NEWEST ?=
+INSTALL := $(if $(NEWEST),--upgrade setuptools .[book$(comma)study$(comma)dev],-r requirements.lock)
 export PYTHONPATH := src
 # One thread each: the notebooks run side by side, and small matrices gain nothing from more.
 export OMP_NUM_THREADS ?= 1
@@ -31,7 +35,7 @@ help:  ## list the targets
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit("Python >= 3.11 is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(INSTALL)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(BIN)/python -c 'import matplotlib.font_manager'  # builds the font cache once, before any notebook asks
 	touch $@

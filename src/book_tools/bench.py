@@ -1,8 +1,8 @@
 """Run the benchmarks and write their tables: `make bench`.
 
-A benchmark is a module `tests/benchmarks/bench_<subject>.py` with a function `measure()` that yields
-rows (dictionaries with the same keys). Its table goes to `<subject>.md` beside it. Speeds are given
-as times and as ratios against a peer or a physical limit measured in the same run.
+A benchmark is a module `tests/benchmarks/bench_<subject>.py` with a function `measure()` that
+yields rows (dictionaries with the same keys). Its table goes to `<subject>.md` beside it. Speeds
+are given as times and as ratios against a peer or a physical limit measured in the same run.
 """
 
 from __future__ import annotations
