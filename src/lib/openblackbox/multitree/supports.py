@@ -250,6 +250,14 @@ def _boolean_product(matrices: tuple[np.ndarray, ...], start: int, stop: int) ->
     return reach.toarray() > 0
 
 
+def sparse_rows(matrix: np.ndarray) -> sp.csr_array:
+    """Sparse form of a boolean matrix, faster than the generic conversion of scipy."""
+    matrix = np.ascontiguousarray(matrix)
+    indices = np.flatnonzero(matrix) % max(1, matrix.shape[1])
+    indptr = np.concatenate([[0], np.cumsum(np.count_nonzero(matrix, axis=1))])
+    return sp.csr_array((np.ones(indices.size, dtype=bool), indices, indptr), shape=matrix.shape)
+
+
 def source_masks(matrices: tuple[np.ndarray, ...]) -> Iterator[sp.csr_array]:
     """Sweep a network forwards: for each layer, which sources have a path to each neuron.
 
@@ -261,7 +269,7 @@ def source_masks(matrices: tuple[np.ndarray, ...]) -> Iterator[sp.csr_array]:
     sources = [(0, index) for index in range(width)]
     reach = sp.csr_array(sp.identity(width, dtype=bool, format="csr"))
     for layer, matrix in enumerate(matrices, start=1):
-        edges = sp.csr_array(matrix)
+        edges = sparse_rows(matrix)
         # Pigeonhole, before any product: a row with more paths than sources has a double one.
         # It also bounds the work of the product below by n_l times the number of sources.
         totals = edges @ np.diff(reach.indptr).astype(np.float64)
