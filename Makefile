@@ -8,6 +8,7 @@ JOBS ?= 2
 # Chapters to re-execute: make update CHAPTERS="book/multitree/factorization.md"
 CHAPTERS ?=
 STUDY ?=
+MODULES ?=
 # NEWEST=1 installs the newest versions that pyproject.toml allows instead of the lock.
 NEWEST ?=
 INSTALL := $(if $(NEWEST),--upgrade setuptools .[book$(comma)study$(comma)dev],-r requirements.lock)
@@ -27,7 +28,7 @@ SOURCES := $(shell find book src/book_tools src/lib -type f \( -name '*.md' -o -
 HTML := _build/html/.built
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test update ledger status portability lint coverage bench study clean
+.PHONY: help setup book serve test update ledger status portability lint coverage bench mutants study clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -81,6 +82,9 @@ coverage: $(READY)  ## coverage of the library by its unit tests, in one process
 
 bench: $(READY)  ## measure speed beside peers (tests/benchmarks)
 	$(BIN)/python -m book_tools.bench
+
+mutants: $(READY)  ## break the library's numbers by 0.1 % and see that tests notice (MODULES="...")
+	$(BIN)/python -m book_tools.mutation $(MODULES)
 
 study: $(READY)  ## run or resume a study (STUDY="package.module:NAME --out path")
 	$(BIN)/python -m openblackbox.study $(STUDY)
