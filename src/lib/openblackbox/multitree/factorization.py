@@ -126,7 +126,7 @@ def best_rank_one(block: np.ndarray) -> RankOne:
     scaled = _scale(block, -exponent[..., None, None])
     right = _top_row(scaled)
     left = (scaled @ right.conj()[..., None])[..., 0]  # u = B w*
-    right = _unit_rows((left.conj()[..., None, :] @ scaled)[..., 0, :])  # w = u* B / |.|
+    right = unit_rows((left.conj()[..., None, :] @ scaled)[..., 0, :])  # w = u* B / |.|
     left = (scaled @ right.conj()[..., None])[..., 0]
     residual = np.linalg.norm(scaled - left[..., None] * right[..., None, :], axis=(-2, -1))
     with np.errstate(over="ignore"):
@@ -391,7 +391,7 @@ def _top_row(blocks: np.ndarray) -> np.ndarray:
     return (left.conj()[..., None, :] @ blocks)[..., 0, :]
 
 
-def _unit_rows(rows: np.ndarray) -> np.ndarray:
+def unit_rows(rows: np.ndarray) -> np.ndarray:
     """Divide nonzero rows by their norm and by the phase of their first large entry."""
     size = np.abs(rows)
     large = size > 0.3 * size.max(axis=-1, keepdims=True)
