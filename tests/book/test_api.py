@@ -1,0 +1,89 @@
+"""The library's reference: complete, and every docstring says what a reader needs."""
+
+import importlib
+import inspect
+import pkgutil
+import re
+
+import numpydoc.validate
+import openblackbox
+import pytest
+
+from book_tools import BOOK
+
+# Parameters missing or unknown, no Returns, no summary, no docstring.
+NUMPYDOC = {"GL08", "PR01", "PR02", "RT01", "SS01", "SS05"}
+
+
+def public_objects():
+    """Map each public object to the name under which its module exports it."""
+    found = {}
+    for module in pkgutil.walk_packages(openblackbox.__path__, "openblackbox."):
+        if module.name.endswith("__main__"):
+            continue
+        loaded = importlib.import_module(module.name)
+        for name in getattr(loaded, "__all__", ()):
+            thing = getattr(loaded, name)
+            if inspect.isfunction(thing) or inspect.isclass(thing):
+                found.setdefault(thing, f"{module.name}.{name}")
+    return found
+
+
+def documented_objects(page):
+    """List the objects that the reference page documents, from its automodule directives."""
+    objects = set()
+    for name in re.findall(r"automodule:: (\S+)", page):
+        module = importlib.import_module(name)
+        objects |= {id(getattr(module, member)) for member in module.__all__}
+    return objects
+
+
+def docstring_problems(name, thing):
+    """Say what the docstring of a public object lacks."""
+    wanted = NUMPYDOC
+    if inspect.isclass(thing) and (
+        issubclass(thing, Exception) or getattr(thing, "_is_protocol", False)
+    ):
+        wanted = {"GL08", "SS01", "SS05"}  # nobody constructs these
+    report = numpydoc.validate.validate(name)
+    problems = [f"{code}: {text}" for code, text in report["errors"] if code in wanted]
+    text = inspect.getdoc(thing) or ""
+    if wanted is NUMPYDOC and not re.search(r"Defined in the\s+chapter|Used in every", text):
+        problems.append("no chapter is named")
+    if inspect.isfunction(thing) and ">>>" not in text:
+        problems.append("no example")
+    return problems
+
+
+PUBLIC = public_objects()
+
+
+def test_reference_page_is_complete():
+    page = (BOOK / "reference" / "api.md").read_text()
+    missing = [name for thing, name in PUBLIC.items() if id(thing) not in documented_objects(page)]
+    assert missing == []
+
+
+def test_a_missing_module_is_caught():
+    page = (BOOK / "reference" / "api.md").read_text()
+    shorter = page.replace("automodule:: openblackbox.multitree.gauge", "")
+    assert len(documented_objects(shorter)) < len(documented_objects(page))
+
+
+@pytest.mark.parametrize("thing", PUBLIC, ids=lambda thing: PUBLIC[thing])
+def test_docstring_says_what_a_reader_needs(thing):
+    assert docstring_problems(PUBLIC[thing], thing) == []
+
+
+def undocumented(a, b):
+    """Add."""
+    return a + b
+
+
+def test_a_poor_docstring_is_caught():
+    problems = docstring_problems(f"{__name__}.undocumented", undocumented)
+    text = " ".join(problems)
+    assert "PR01" in text
+    assert "RT01" in text
+    assert "chapter" in text
+    assert "example" in text
