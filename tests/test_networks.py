@@ -276,3 +276,17 @@ def test_without_torch_the_library_imports_and_the_error_helps():
     )
     path = f"import sys; sys.path[:0] = {sys.path!r}\n"
     subprocess.run([sys.executable, "-c", path + code], check=True)
+
+
+def test_a_module_pruned_by_torch_is_an_oracle():
+    """Pruned modules hold a weight that is no leaf, which copy.deepcopy refuses."""
+    from torch.nn.utils import prune
+
+    linear = torch.nn.Linear(3, 2)
+    prune.custom_from_mask(linear, "weight", torch.tensor([[1, 0, 1], [0, 1, 0]]))
+    linear(torch.ones(1, 3))
+    oracle = TorchOracle(linear)
+    dense = (linear.weight_orig * linear.weight_mask).detach().numpy()
+    close(oracle.jacobian(np.ones((2, 3))), [dense.astype(float)] * 2)
+    close(oracle.vjp(np.ones(3), [1.0, 0.0]), dense[0].astype(float))
+    assert linear.weight.dtype == torch.float32

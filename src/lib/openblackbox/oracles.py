@@ -51,7 +51,7 @@ class Queries:
 
     Notes
     -----
-    Defined in the chapter Opening a network with one hidden layer.
+    Defined in the chapter One hidden layer.
     """
 
     evaluations: int = 0
@@ -88,7 +88,7 @@ class CountingOracle:
     -----
     A batch of k points counts k. A query that raises is not counted.
 
-    Defined in the chapter Opening a network with one hidden layer.
+    Defined in the chapter One hidden layer.
 
     Examples
     --------

@@ -38,7 +38,7 @@ class TorchOracle:
     ``torch.func``, vectorised by ``vmap``: a Jacobian is ``jacrev``, a jvp is the vjp of a vjp (so
     a module needs no forward-mode rules). Torch's convention at a kink of ReLU is a derivative 0.
 
-    Defined in the chapter Opening a network with one hidden layer.
+    Defined in the chapter One hidden layer.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class TorchOracle:
         self._torch_dtype = torch.from_numpy(np.zeros(1, dtype=self.dtype)).dtype
         if not self._torch_dtype.is_floating_point:
             raise ValueError(f"dtype: expected a real floating type, got {self.dtype}")
-        self._module = copy.deepcopy(module).to("cpu", self._torch_dtype)
+        self._module = _copied(module).to("cpu", self._torch_dtype)
         self._module.eval().requires_grad_(False)
         self.n_inputs = _inferred_inputs(module) if n_inputs is None else int(n_inputs)
         try:
@@ -145,6 +145,21 @@ def _import_torch():
             "TorchOracle needs torch: pip install torch, or pip install 'openblackbox[book]'"
         ) from error
     return torch
+
+
+def _copied(module):
+    """Return a deep copy of a module.
+
+    A pruned or normalised module holds computed tensors, which deepcopy refuses: they are detached
+    in the copy, whose hooks compute them anew at every call.
+    """
+    computed = {
+        id(value): value.detach().clone()
+        for layer in module.modules()
+        for value in vars(layer).values()
+        if getattr(value, "is_leaf", True) is False
+    }
+    return copy.deepcopy(module, computed)
 
 
 def _inferred_inputs(module):

@@ -38,7 +38,7 @@ class Blocks:
 
     Notes
     -----
-    Defined in the chapter Opening a network with one hidden layer.
+    Defined in the chapter One hidden layer.
     """
 
     product: np.ndarray
@@ -69,7 +69,7 @@ def block_owners(first, second):
     One matrix product: with at most one path, the sum over the paths of the number of the hidden
     neuron is that number.
 
-    Defined in the chapter Opening a network with one hidden layer.
+    Defined in the chapter One hidden layer.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def see_blocks(ask, x, first, second, growth, max_doublings, noise, tolerance):
     :math:`|b_h| < |\langle w_h, x\rangle|`. Each neuron is settled at the first x where this holds.
     Neurons without inputs or without outputs have no block, and nothing is doubled for them.
 
-    Defined in the chapter Opening a network with one hidden layer.
+    Defined in the chapter One hidden layer.
     """
     owner = block_owners(first, second)
     hidden, inside = len(first), owner >= 0
@@ -169,7 +169,7 @@ def split_blocks(blocks, first, second, x):
     takes away :math:`|t|`, and the sign of :math:`\langle w_h, \pm x\rangle`, positive where the
     neuron was seen alone, the sign of t.
 
-    Defined in the chapter Opening a network with one hidden layer.
+    Defined in the chapter One hidden layer.
     """
     rows, columns = (factor.copy() for factor in factorize(blocks.product, [first, second]).factors)
     error = np.abs(columns @ rows - blocks.product)

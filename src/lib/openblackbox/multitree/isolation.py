@@ -34,7 +34,7 @@ def parallel_outputs(first, second):
     A greedy colouring of the conflicts between sets of hidden neurons. One output is always
     consistent with itself: in a multitree two neurons that feed it share no input.
 
-    Defined in the chapter Opening a network with one hidden layer.
+    Defined in the chapter One hidden layer.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def isolate_biases(ask, weights, offsets, blocks, first, second):
     Cost: one evaluation for each round of `parallel_outputs`, and one for each neuron that is
     switched on, neurons of outputs that read disjoint inputs sharing theirs.
 
-    Defined in the chapter Opening a network with one hidden layer.
+    Defined in the chapter One hidden layer.
     """
     rows, columns = weights
     groups, rounds = parallel_outputs(first, second)

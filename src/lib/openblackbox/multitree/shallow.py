@@ -47,7 +47,7 @@ class Recovery:
 
     Notes
     -----
-    Defined in the chapter Opening a network with one hidden layer.
+    Defined in the chapter One hidden layer.
     """
 
     network: ReLUNetwork
@@ -131,7 +131,7 @@ def recover_shallow(
     Cost: 2 (doublings + 1) Jacobians, and at most 3 H + n_2 + ``checks`` evaluations. Outputs that
     read disjoint sets of inputs share their evaluations.
 
-    Defined in the chapter Opening a network with one hidden layer.
+    Defined in the chapter One hidden layer.
 
     References
     ----------
@@ -150,7 +150,7 @@ def recover_shallow(
     >>> [np.round(bias, 6).tolist() for bias in found.network.biases]
     [[1.0, -1.5], [7.0]]
     """
-    first, second = _checked(oracle, supports, rng, growth, max_doublings, noise, checks)
+    first, second = _checked(oracle, supports, rng, growth, max_doublings, noise, tolerance, checks)
     counter = CountingOracle(oracle)
     ask = _Answers(counter)
     x = rng.standard_normal(first.shape[1])
@@ -198,7 +198,7 @@ class _Answers:
         return answer
 
 
-def _checked(oracle, supports, rng, growth, max_doublings, noise, checks):
+def _checked(oracle, supports, rng, growth, max_doublings, noise, tolerance, checks):
     """Return the two supports, or raise with all the problems of the arguments."""
     CountingOracle(oracle)
     if not isinstance(rng, np.random.Generator):
@@ -210,6 +210,8 @@ def _checked(oracle, supports, rng, growth, max_doublings, noise, checks):
         problems.append(f"max_doublings: expected an integer, at least 0, got {max_doublings}")
     if not (np.isfinite(noise) and noise >= 0):
         problems.append(f"noise: expected a number, at least 0, got {noise}")
+    if tolerance is not None and not 0 < tolerance < 1:
+        problems.append(f"tolerance: expected a number from 0 to 1, got {tolerance}")
     if checks != int(checks) or checks < 2:
         problems.append(f"checks: expected an integer, at least 2, got {checks}")
     supports = check_multitree(supports)

@@ -1,0 +1,200 @@
+"""A small real job: images of handwritten digits, and networks trained on them under a mask."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Digits", "load_digits", "masked_network", "train_classifier"]
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Images of handwritten digits, 8 x 8 pixels from 0 to 1, in rows of 64, and their classes.
+
+    Parameters
+    ----------
+    train_images, train_labels : arrays, shapes (1297, 64) and (1297,)
+        What a network learns from; float32 and int64.
+    test_images, test_labels : arrays, shapes (500, 64) and (500,)
+        What it is tested on.
+
+    Notes
+    -----
+    Defined in the chapter One hidden layer.
+    """
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+
+def load_digits(*, rng, n_test=500):
+    """Load the 1797 digits that come with scikit-learn, and set some aside for tests.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+        Draws the images set aside.
+    n_test : int
+        How many, from 1 to 1796.
+
+    Returns
+    -------
+    Digits
+        The images and their classes.
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is not installed.
+    ValueError
+        If ``n_test`` is out of range.
+
+    Notes
+    -----
+    Pixel i is in row i // 8 and column i % 8. Nothing is downloaded.
+
+    Defined in the chapter One hidden layer.
+
+    References
+    ----------
+    * E. Alpaydin and C. Kaynak, Optical recognition of handwritten digits, UCI Machine Learning
+      Repository, 1998; the test set, as scikit-learn distributes it.
+
+    Examples
+    --------
+    >>> digits = load_digits(rng=np.random.default_rng(0))
+    >>> digits.train_images.shape, digits.test_images.shape
+    ((1297, 64), (500, 64))
+    """
+    try:
+        from sklearn.datasets import load_digits as load
+    except ImportError as error:
+        raise ImportError("load_digits needs scikit-learn: pip install scikit-learn") from error
+    images, labels = load(return_X_y=True)
+    if not 1 <= n_test < len(labels):
+        raise ValueError(f"n_test: expected 1 to {len(labels) - 1}, got {n_test}")
+    order = rng.permutation(len(labels))
+    images, labels = (images[order] / 16).astype(np.float32), labels[order].astype(np.int64)
+    return Digits(images[n_test:], labels[n_test:], images[:n_test], labels[:n_test])
+
+
+def masked_network(supports, *, rng):
+    r"""Make a torch network of linear layers and ReLUs whose weights vanish outside supports.
+
+    Parameters
+    ----------
+    supports : sequence of L boolean arrays
+        First layer first, ``supports[l]`` of shape (n_{l+1}, n_l).
+    rng : numpy.random.Generator
+        Draws the parameters, uniform in :math:`\pm 1/\sqrt{k}` for a neuron that reads k others.
+
+    Returns
+    -------
+    torch.nn.Sequential
+        Float32. The mask is a parametrization of the weight (``torch.nn.utils.parametrize``), so
+        training, copying and saving treat the network as any other.
+
+    Raises
+    ------
+    ImportError
+        If torch is not installed.
+
+    Notes
+    -----
+    Defined in the chapter One hidden layer.
+
+    Examples
+    --------
+    >>> module = masked_network([np.eye(3), np.ones((2, 3))], rng=np.random.default_rng(0))
+    >>> module[0].weight.detach().numpy() != 0
+    array([[ True, False, False],
+           [False,  True, False],
+           [False, False,  True]])
+    """
+    torch = _import_torch("masked_network")
+
+    class Masked(torch.nn.Module):
+        def __init__(self, mask):
+            super().__init__()
+            self.register_buffer("mask", mask)
+
+        def forward(self, weight):
+            return weight * self.mask
+
+    layers = []
+    for support in supports:
+        mask = np.asarray(support) != 0
+        bound = 1 / np.sqrt(np.maximum(mask.sum(axis=1), 1))
+        linear = torch.nn.Linear(mask.shape[1], mask.shape[0])
+        with torch.no_grad():
+            linear.weight.copy_(
+                torch.tensor(rng.uniform(-1, 1, mask.shape) * bound[:, None] * mask)
+            )
+            linear.bias.copy_(torch.tensor(rng.uniform(-1, 1, len(mask)) * bound))
+        torch.nn.utils.parametrize.register_parametrization(
+            linear, "weight", Masked(torch.tensor(mask, dtype=torch.float32))
+        )
+        layers += [linear, torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers[:-1])
+
+
+def train_classifier(module, inputs, labels, *, steps=300, learning_rate=0.02):
+    """Train a network to classify: full-batch Adam on the cross-entropy, in place.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Maps inputs (k, n_0) to one score for each class (k, n_classes). It is changed.
+    inputs, labels : arrays, shapes (k, n_0) and (k,)
+        The examples.
+    steps : int
+        Number of steps of Adam.
+    learning_rate : float
+        Of Adam.
+
+    Returns
+    -------
+    numpy.ndarray, shape (steps,)
+        The cross-entropy before every step.
+
+    Raises
+    ------
+    ImportError
+        If torch is not installed.
+
+    Notes
+    -----
+    No randomness; set ``torch.set_num_threads(1)`` for the same bits at every run.
+
+    Defined in the chapter One hidden layer.
+
+    Examples
+    --------
+    >>> module = masked_network([np.ones((2, 1))], rng=np.random.default_rng(0))
+    >>> losses = train_classifier(module, np.array([[-1.0], [1.0]]), np.array([0, 1]), steps=100)
+    >>> bool(losses[-1] < 0.2 < losses[0])
+    True
+    """
+    torch = _import_torch("train_classifier")
+    kind = next(module.parameters()).dtype
+    inputs, labels = torch.tensor(inputs, dtype=kind), torch.tensor(labels, dtype=torch.long)
+    optimizer = torch.optim.Adam(module.parameters(), lr=learning_rate)
+    losses = np.empty(steps)
+    for step in range(steps):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(module(inputs), labels)
+        loss.backward()
+        optimizer.step()
+        losses[step] = loss.item()
+    return losses
+
+
+def _import_torch(name):
+    try:
+        import torch
+        import torch.nn.utils.parametrize
+    except ImportError as error:
+        raise ImportError(f"{name} needs torch: pip install torch") from error
+    return torch
