@@ -52,9 +52,9 @@ def run(path: Path) -> Path:
     spec.loader.exec_module(module)
     rows = list(module.measure())
     subject = path.stem.removeprefix("bench_")
-    title = (module.__doc__ or subject).strip()
+    title, _, about = (module.__doc__ or subject).strip().partition("\n")
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy"))
-    text = f"# {title}\n\n{table(rows)}\n\n{sentence()} {versions}. Written by `make bench`.\n"
+    text = f"# {title}\n{about}\n\n{table(rows)}\n\n{sentence()} {versions}. Written by `make bench`.\n"
     target = path.with_name(f"{subject}.md")
     write_whole(target, text)
     return target
