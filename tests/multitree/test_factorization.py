@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from openblackbox.multitree.factorization import best_rank_one, factorize, split_errors
+from openblackbox.multitree.factorization import (
+    _top_rows,
+    best_rank_one,
+    factorize,
+    split_errors,
+)
 from openblackbox.multitree.supports import (
     NotMultitreeError,
     descendants,
@@ -80,6 +85,14 @@ def test_best_rank_one_is_the_truncated_svd(shape, complex_):
     np.testing.assert_allclose(best.residual, np.sqrt((s[1:] ** 2).sum()), rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(np.linalg.norm(best.right), 1, rtol=1e-14)
     np.testing.assert_allclose(np.linalg.norm(best.left), s[0], rtol=1e-13)
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (4, 2), (1, 2), (5, 3), (3, 5)])
+def test_the_direction_before_the_sweep_is_already_the_singular_vector(shape):
+    block = np.random.default_rng(1).standard_normal(shape)
+    row, right = _top_rows(block), np.linalg.svd(block)[2][0]
+    np.testing.assert_allclose(row * np.sign(row @ right), right, rtol=1e-12)
+    assert not _top_rows(np.zeros((2, 3, 5))).any()
 
 
 @pytest.mark.parametrize("block, residual", [([[2, 0], [0, 1]], 1), ([[0, 1], [-1, 0]], 1)])

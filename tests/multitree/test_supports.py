@@ -297,8 +297,8 @@ def test_enumeration_order_and_ends():
         (lambda: random_multitree([3], rng=np.random.default_rng(0)), "widths"),
         (lambda: random_multitree([3, 0], rng=np.random.default_rng(0)), "widths"),
         (
-            lambda: random_multitree([2, 2], rng=np.random.default_rng(0), density=1.5),
-            "density: expected a number from 0 to 1, got 1.5",
+            lambda: random_multitree([2, 2], rng=np.random.default_rng(0), density=1.0005),
+            "density: expected a number from 0 to 1, got 1.0005",
         ),
     ],
 )

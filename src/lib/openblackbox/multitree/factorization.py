@@ -124,7 +124,7 @@ def best_rank_one(block: np.ndarray) -> RankOne:
     largest = np.maximum(np.abs(block.real), np.abs(block.imag)).max(axis=(-2, -1))
     exponent = np.frexp(largest)[1]
     scaled = _scale(block, -exponent[..., None, None])
-    right = _top_row(scaled)
+    right = _top_rows(scaled)
     left = (scaled @ right.conj()[..., None])[..., 0]  # u = B w*
     right = unit_rows((left.conj()[..., None, :] @ scaled)[..., 0, :])  # w = u* B / |.|
     left = (scaled @ right.conj()[..., None])[..., 0]
@@ -370,12 +370,10 @@ def _scale(array: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     return scaled
 
 
-def _top_row(blocks: np.ndarray) -> np.ndarray:
-    """Approximate top right singular vectors, as rows: from the smaller Gram matrix."""
+def _top_rows(blocks: np.ndarray) -> np.ndarray:
+    """Top right singular vectors as rows of norm 1, or 0, from the smaller Gram matrix."""
     adjoint = blocks.conj().swapaxes(-2, -1)
     p, q = blocks.shape[-2:]
-    if q == 1:
-        return np.ones(blocks.shape[:-2] + (1,), blocks.dtype)
     if q == 2:
         # Closed form: ((a - d)/2 + r, conj c) or (c, (d - a)/2 + r), without cancellation.
         gram = adjoint @ blocks
@@ -384,11 +382,13 @@ def _top_row(blocks: np.ndarray) -> np.ndarray:
         size = np.abs(half) + np.hypot(half, np.abs(cross))
         size = np.where(size > 0, size, 1)
         first, second = np.where(half >= 0, size, cross), np.where(half >= 0, cross.conj(), size)
-        return np.stack([first, second], axis=-1).conj()
-    if q <= p:
-        return np.linalg.eigh(adjoint @ blocks)[1][..., -1].conj()
-    left = np.linalg.eigh(blocks @ adjoint)[1][..., -1]
-    return (left.conj()[..., None, :] @ blocks)[..., 0, :]
+        rows = np.stack([first, second], axis=-1).conj()
+    elif q <= p:
+        rows = np.linalg.eigh(adjoint @ blocks)[1][..., -1].conj()
+    else:
+        left = np.linalg.eigh(blocks @ adjoint)[1][..., -1]
+        rows = (left.conj()[..., None, :] @ blocks)[..., 0, :]
+    return unit_rows(rows)
 
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:

@@ -243,11 +243,10 @@ def _boolean_product(matrices: tuple[np.ndarray, ...], start: int, stop: int) ->
     for name in (start, stop):
         _layer("layer", name, 0, len(matrices))
     width = matrices[start].shape[1] if start < len(matrices) else matrices[-1].shape[0]
-    reach = sp.identity(width, dtype=np.float64, format="csr")
+    reach = sp.csr_array(sp.identity(width, dtype=bool, format="csr"))
     for matrix in matrices[start:stop]:
-        reach = sp.csr_array(matrix.astype(np.float64)) @ reach
-        reach.data[:] = 1.0  # back to 0/1: products of counts would grow for nothing
-    return reach.toarray() > 0
+        reach = sparse_rows(matrix) @ reach
+    return reach.toarray()
 
 
 def sparse_rows(matrix: np.ndarray) -> sp.csr_array:
