@@ -113,6 +113,19 @@ def see_blocks(ask, x, first, second, growth, max_doublings, noise, tolerance):
     Neurons without inputs or without outputs have no block, and nothing is doubled for them.
 
     Defined in the chapter One hidden layer.
+
+    Examples
+    --------
+    Kinks at 1 and -5 for two inputs: x = (2, 2) sees the first neuron, 4 x the second one.
+
+    >>> from types import SimpleNamespace
+    >>> from openblackbox.networks import ReLUNetwork
+    >>> supports = np.eye(2, dtype=bool), np.ones((1, 2), dtype=bool)
+    >>> network = ReLUNetwork([np.eye(2), [[3, 4]]], [[-1, 5], [0]])
+    >>> ask = SimpleNamespace(jacobians=network.jacobian)
+    >>> blocks = see_blocks(ask, np.array([2.0, 2.0]), *supports, 2.0, 40, 0.0, None)
+    >>> blocks.product, blocks.first_seen
+    (array([[3., 4.]]), array([0, 2]))
     """
     owner = block_owners(first, second)
     hidden, inside = len(first), owner >= 0
@@ -170,6 +183,17 @@ def split_blocks(blocks, first, second, x):
     neuron was seen alone, the sign of t.
 
     Defined in the chapter One hidden layer.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from openblackbox.networks import ReLUNetwork
+    >>> supports = np.ones((1, 2), dtype=bool), np.ones((1, 1), dtype=bool)
+    >>> network = ReLUNetwork([[[-3, 4]], [[2]]], [[1], [0]])
+    >>> ask, x = SimpleNamespace(jacobians=network.jacobian), np.array([1.0, -1.0])
+    >>> blocks = see_blocks(ask, x, *supports, 2.0, 40, 0.0, None)
+    >>> [weight.round(6).tolist() for weight in split_blocks(blocks, *supports, x)]
+    [[[-0.6, 0.8]], [[10.0]]]
     """
     rows, columns = (factor.copy() for factor in factorize(blocks.product, [first, second]).factors)
     error = np.abs(columns @ rows - blocks.product)

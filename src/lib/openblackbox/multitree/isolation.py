@@ -99,6 +99,19 @@ def isolate_biases(ask, weights, offsets, blocks, first, second):
     switched on, neurons of outputs that read disjoint inputs sharing theirs.
 
     Defined in the chapter One hidden layer.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> import numpy as np
+    >>> from openblackbox.networks import ReLUNetwork
+    >>> supports = np.eye(2, dtype=bool), np.ones((1, 2), dtype=bool)
+    >>> network = ReLUNetwork([np.eye(2), [[3, 4]]], [[-1, 5], [7]])
+    >>> seen = SimpleNamespace(first_seen=np.array([0, 2]), tolerance=1e-8)
+    >>> ask, offsets = SimpleNamespace(values=network), np.array([4.0, 16.0])
+    >>> bias, output_bias = isolate_biases(ask, network.weights, offsets, seen, *supports)
+    >>> bias.round(6), output_bias
+    (array([-1.,  5.]), array([7.]))
     """
     rows, columns = weights
     groups, rounds = parallel_outputs(first, second)
