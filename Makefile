@@ -47,7 +47,7 @@ book: $(HTML)  ## build the pages from the executed notebooks
 	@echo "The book is at file://$(CURDIR)/_build/html/index.html"
 
 $(HTML): $(READY) _config.yml _toc.yml $(SOURCES)
-	rm -rf _build/html _build/extra && mkdir -p _build/extra/downloads
+	rm -rf _build/html _build/.doctrees _build/extra && mkdir -p _build/extra/downloads
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w _build/extra/downloads .
 	$(BIN)/jupyter-book build -W -n --keep-going .
 	touch $@
