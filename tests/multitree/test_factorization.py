@@ -341,6 +341,8 @@ def test_the_constant_of_the_error_bound_is_sharp(n_layers, excess):
     np.testing.assert_allclose(result.split_residuals, 1, rtol=1e-12)
     np.testing.assert_allclose(result.residual, np.sqrt(n_layers - 1), rtol=1e-12)
     np.testing.assert_allclose(result.lower_bound, 1, rtol=1e-12)
+    backwards = factorize(matrix.T, [support.T for support in supports[::-1]])
+    np.testing.assert_allclose(backwards.residual, np.sqrt(n_layers - 1), rtol=1e-12)
     # dropping the large entry instead leaves an exact product, so E* <= 1 + excess
     matrix[0, 0] = 0
     assert factorize(matrix, supports).residual < 1e-14

@@ -94,10 +94,11 @@ def best_rank_one(block: np.ndarray) -> RankOne:
     Each matrix is divided by a power of two near its largest entry, which is exact and leaves
     nothing to underflow. The direction comes from the top eigenvector of the smaller Gram matrix.
     Its error is small next to its largest entry, not next to each entry. One sweep of the power
-    method, :math:`u = B w^*`, :math:`w = u^* B / \|u\|^2`, repairs that: for an exact rank-one
-    matrix each sum has terms of one sign, thus no cancellation, and every entry of :math:`u` and
-    :math:`w` comes out with a relative error of a few units of rounding, whatever the scales of
-    the rows and columns. Cost: O(p q min(p, q)), batched over the stack.
+    method, :math:`u = B w^*`, :math:`w = u^* B / \|u\|^2`, repairs that. For an exact rank-one
+    matrix each sum is an entry of the answer times a number common to all of them that is not
+    small. So every entry of :math:`u` and :math:`w` comes out with a relative error of a few units
+    of rounding, whatever the scales of the rows and columns. Cost: O(p q min(p, q)), batched over
+    the stack.
 
     Defined in the chapter Factorization.
 
