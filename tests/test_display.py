@@ -15,6 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openblackbox.display import Rich, figure_data, rounded, slider_figure, table, use_style
+from openblackbox.figures import STYLE
 from PIL import Image
 
 # --- rounding ---------------------------------------------------------------------------------
@@ -29,7 +30,8 @@ from PIL import Image
         (9999.96, 4, "10000.0"),
         (-0.00012345678, 3, "-0.000123"),
         (1e-12, 4, "0.0"),
-        (1.001e-12, 4, "1.001e-12"),
+        (1.0004e-12, 4, "1e-12"),
+        (np.array([0.5, 1.0004e-12, 1e-12]), 4, "[0.5, 1e-12, 0.0]"),
         (-1e-13, 4, "0.0"),
         (-0.0, 4, "0.0"),
         (12345678, 2, "12345678"),
@@ -134,6 +136,11 @@ def test_table_keeps_points_that_carry_digits():
     ]
 
 
+def test_what_counts_as_noise_is_the_same_everywhere():
+    assert repr(table({"x": [1.0004e-12, 1e-12]}, caption="c")).split() == ["c", "x", "1e-12", "0"]
+    assert _file(figure_data("x", {"x": [1.0004e-12, 1e-12]})) == [["x"], ["1e-12"], ["0.0"]]
+
+
 def test_bad_tables():
     with pytest.raises(ValueError, match=r"equal lengths, got {'a': 1, 'b': 2}"):
         table({"a": [1], "b": [1, 2]}, caption="c")
@@ -224,9 +231,19 @@ def test_style_is_opaque_white_at_660_by_408_pixels(pyplot):
     assert (pixels[:3] == 255).all()
     assert set(info) <= {"dpi"}
     assert _png(figure)[0] == first
-    assert pyplot.rcParams["font.size"] == 11
     assert pyplot.rcParams["lines.linestyle"] == "-"
-    assert pyplot.rcParams["lines.linewidth"] == 2
+    numbers = {key: value for key, value in STYLE.items() if not isinstance(value, (str, bool))}
+    assert numbers == {
+        "figure.figsize": (5.5, 3.4),
+        "figure.dpi": 120,
+        "savefig.dpi": 120,
+        "font.size": 11,
+        "axes.titlesize": 11,
+        "legend.fontsize": 10,
+        "lines.linewidth": 2,
+        "lines.markersize": 6,
+    }
+    assert all(np.array_equal(pyplot.rcParams[key], numbers[key]) for key in numbers)
 
 
 def _luminance(colour):
@@ -333,6 +350,7 @@ def test_slider_is_whole_in_the_page(pyplot):
     assert json.loads(stored) == ["low <1>", "high"]
     assert not re.search(r"(src|href)=\"(?!data:)", page)
     assert "background:#fff" in page
+    assert "max-width:240px" in slider
 
 
 def test_slider_is_the_same_each_time_and_has_its_own_identifier(pyplot):

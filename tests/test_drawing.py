@@ -50,6 +50,16 @@ def test_each_edge_is_one_line_between_its_neurons(ax):
     assert (ax.get_xlim(), ax.get_ylim()) == ((-0.4, 2.4), (-1.6, 2.4))
 
 
+def test_sizes_of_what_is_drawn(ax):
+    draw_network(SUPPORTS, ax=ax, active=[[False, True]])
+    assert {float(size) for group in ax.collections for size in group.get_sizes()} == {190}
+    assert {float(width) for group in ax.collections for width in group.get_linewidths()} == {1.5}
+    assert {text.get_fontsize() for text in ax.texts} == {9, ax.texts[-1].get_fontsize()}
+    assert [text.get_position() for text in ax.texts[:3]] == [(0, 1), (0, 0), (0, -1)]
+    panel = draw_supports(SUPPORTS[1:], axes=[ax])[0]
+    assert {line.get_linewidth() for line in panel.get_xgridlines()} == {0.6}
+
+
 def test_names_and_no_numbers(ax):
     draw_network(SUPPORTS, ax=ax, level_names=["in", "hidden", "out"], numbers=False)
     assert [text.get_text() for text in ax.texts] == ["in", "hidden", "out"]
