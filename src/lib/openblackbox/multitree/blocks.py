@@ -77,7 +77,7 @@ def block_owners(first, second):
     array([[ 0,  0, -1],
            [ 0,  0,  1]])
     """
-    numbered = np.asarray(first) * np.arange(1.0, len(first) + 1)[:, None]
+    numbered = np.asarray(first, dtype=float) * np.arange(1, len(first) + 1)[:, None]
     return (np.asarray(second, dtype=float) @ numbered).astype(int) - 1
 
 
