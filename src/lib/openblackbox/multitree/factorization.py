@@ -122,16 +122,18 @@ def best_rank_one(block: np.ndarray) -> RankOne:
         left, right = block.shape[:-1], block.shape[:-2] + block.shape[-1:]
         residual = np.zeros(block.shape[:-2], block.real.dtype)
         return RankOne(np.zeros(left, block.dtype), np.zeros(right, block.dtype), residual)
-    largest = np.maximum(np.abs(block.real), np.abs(block.imag)).max(axis=(-2, -1))
+    parts = (block.real, block.imag) if np.iscomplexobj(block) else (block,)
+    largest = np.max([np.abs(part).max(axis=(-2, -1)) for part in parts], axis=0)
     exponent = np.frexp(largest)[1]
     scaled = _scale(block, -exponent[..., None, None])
     right = _top_rows(scaled)
     left = (scaled @ right.conj()[..., None])[..., 0]  # u = B w*
     right = unit_rows((left.conj()[..., None, :] @ scaled)[..., 0, :])  # w = u* B / |.|
     left = (scaled @ right.conj()[..., None])[..., 0]
-    residual = np.linalg.norm(scaled - left[..., None] * right[..., None, :], axis=(-2, -1))
+    difference = scaled.swapaxes(-2, -1) - right[..., None] * left[..., None, :]
+    residual = np.linalg.norm(difference, axis=(-2, -1))
     with np.errstate(over="ignore"):
-        left, residual = _scale(left, exponent[..., None]), np.ldexp(residual, exponent)
+        left, residual = _scale(left, exponent[..., None]), _scale(residual, exponent)
     if not (np.isfinite(left).all() and np.isfinite(residual).all()):
         raise OverflowError("block: too large, its norm exceeds the range of its precision")
     return RankOne(left, right, residual)
@@ -220,7 +222,7 @@ def factorize(
     >>> result.residual < 1e-14
     True
     """
-    product, supports, masks, unreached = _prepare(product, supports)
+    product, edges, masks, unreached = _prepare(product, supports)
     outside = _norm(unreached)
     if outside > 0 and not allow_outside:
         raise ValueError(
@@ -229,11 +231,11 @@ def factorize(
         )
     remaining = np.ascontiguousarray((product - unreached).T)
     factors, losses = [], []
-    for support, outputs in zip(supports[:-1], masks[1:], strict=True):
-        factor = np.zeros(support.shape, product.dtype)
-        following = np.zeros((support.shape[0], product.shape[0]), product.dtype)
+    for inputs, outputs in zip(edges[:-1], masks[1:], strict=True):
+        factor = np.zeros(inputs.shape, product.dtype)
+        following = np.zeros((inputs.shape[0], product.shape[0]), product.dtype)
         residuals = []
-        for neurons, rows, columns in _groups(outputs, sparse_rows(support)):
+        for neurons, rows, columns in _groups(outputs, inputs):
             best = best_rank_one(_blocks(remaining, rows, columns))
             factor[neurons[:, None], columns] = best.right
             following[neurons[:, None], rows] = best.left
@@ -294,10 +296,10 @@ def split_errors(product: np.ndarray, supports: Sequence) -> tuple[float, ...]:
     >>> round(lower, 6)
     0.0
     """
-    product, supports, masks, unreached = _prepare(product, supports)
+    product, edges, masks, unreached = _prepare(product, supports)
     outside, n_inputs = _norm(unreached), product.shape[1]
     remaining, errors = np.ascontiguousarray(product.T), []
-    for outputs, inputs in zip(masks[1:], source_masks(supports), strict=False):
+    for outputs, inputs in zip(masks[1:], source_masks(edges), strict=False):
         residuals = [
             _norm(best_rank_one(_blocks(remaining, rows, columns)).residual)
             for _, rows, columns in _groups(outputs, inputs[:, :n_inputs])
@@ -307,19 +309,20 @@ def split_errors(product: np.ndarray, supports: Sequence) -> tuple[float, ...]:
 
 
 def _prepare(product, supports):
-    """Check both, list the outputs that descend from the neurons of layers 0 to L - 1."""
+    """Check both; list the edges of each layer, and what descends from layers 0 to L - 1."""
     product, supports = _numeric("product", product), as_supports(supports)
     shape = (supports[-1].shape[0], supports[0].shape[1])
     if product.shape != shape:
         raise ValueError(f"product: expected shape {shape} from the supports, got {product.shape}")
+    edges = [sparse_rows(support) for support in supports]
     try:
-        masks = [*source_masks(tuple(support.T for support in reversed(supports)))]
+        masks = [*source_masks([matrix.T.tocsr() for matrix in reversed(edges)])]
     except NotMultitreeError:
         check_multitree(supports)  # the same fact, told forwards
         raise
     # Columns after the outputs are the virtual outputs of the neurons without children.
     masks = [m if m.shape[1] == shape[0] else m[:, : shape[0]] for m in reversed(masks)]
-    return product, supports, masks, product * ~masks[0].toarray().T
+    return product, edges, masks, product * ~masks[0].toarray().T
 
 
 def _groups(outputs, inputs):
@@ -364,11 +367,9 @@ def _norm(values) -> float:
 
 def _scale(array: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     """Multiply by powers of two, exactly unless the result leaves the range of the precision."""
-    if array.dtype.kind == "f":
-        return np.ldexp(array, exponent)
-    scaled = np.empty_like(array)
-    scaled.real, scaled.imag = np.ldexp(array.real, exponent), np.ldexp(array.imag, exponent)
-    return scaled
+    half = exponent // 2  # in two steps: one power alone may be out of range
+    one = array.real.dtype.type(1)
+    return array * np.ldexp(one, half) * np.ldexp(one, exponent - half)
 
 
 def _top_rows(blocks: np.ndarray) -> np.ndarray:

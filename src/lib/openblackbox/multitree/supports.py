@@ -257,31 +257,31 @@ def sparse_rows(matrix: np.ndarray) -> sp.csr_array:
     return sp.csr_array((np.ones(indices.size, dtype=bool), indices, indptr), shape=matrix.shape)
 
 
-def source_masks(matrices: tuple[np.ndarray, ...]) -> Iterator[sp.csr_array]:
+def source_masks(edges: Sequence[sp.csr_array]) -> Iterator[sp.csr_array]:
     """Sweep a network forwards: for each layer, which sources have a path to each neuron.
 
-    The sources are the inputs, then the hidden neurons without parents (virtual inputs) of the
-    layers passed, each a column. The matrices yielded are boolean, for the layers 1 to L. At the
-    first neuron that a source reaches twice, `NotMultitreeError` is raised.
+    `edges` are the supports as `sparse_rows`. The sources are the inputs, then the hidden neurons
+    without parents (virtual inputs) of the layers passed, each a column. The matrices yielded are
+    boolean, for the layers 1 to L. At the first neuron that a source reaches twice,
+    `NotMultitreeError` is raised.
     """
-    width = matrices[0].shape[1]
+    width = edges[0].shape[1]
     sources = [(0, index) for index in range(width)]
     reach = sp.csr_array(sp.identity(width, dtype=bool, format="csr"))
-    for layer, matrix in enumerate(matrices, start=1):
-        edges = sparse_rows(matrix)
+    for layer, matrix in enumerate(edges, start=1):
         # Pigeonhole, before any product: a row with more paths than sources has a double one.
         # It also bounds the work of the product below by n_l times the number of sources.
-        totals = edges @ np.diff(reach.indptr).astype(np.float64)
+        totals = matrix @ np.diff(reach.indptr).astype(np.float64)
         crowded = np.flatnonzero(totals > len(sources))
         if crowded.size:
-            raise _collision(matrices, layer, int(crowded[0]), sources, reach)
-        following = edges if layer == 1 else edges @ reach
+            raise _collision(edges, layer, int(crowded[0]), sources, reach)
+        following = matrix if layer == 1 else matrix @ reach
         crowded = np.flatnonzero(np.diff(following.indptr) < totals)  # an entry met two terms
         if crowded.size:
-            raise _collision(matrices, layer, int(crowded[0]), sources, reach)
+            raise _collision(edges, layer, int(crowded[0]), sources, reach)
         # A hidden neuron without parents starts paths of its own: it becomes a virtual input.
-        born = np.flatnonzero(np.diff(edges.indptr) == 0)
-        if born.size and layer < len(matrices):
+        born = np.flatnonzero(np.diff(matrix.indptr) == 0)
+        if born.size and layer < len(edges):
             ones, columns = np.ones(born.size, dtype=bool), np.arange(born.size)
             units = sp.csr_array((ones, (born, columns)), shape=(matrix.shape[0], born.size))
             following = sp.csr_array(sp.hstack([following, units], format="csr"))
@@ -290,19 +290,20 @@ def source_masks(matrices: tuple[np.ndarray, ...]) -> Iterator[sp.csr_array]:
         yield reach
 
 
-def _collision(matrices, layer, row, sources, reach) -> NotMultitreeError:
+def _collision(edges, layer, row, sources, reach) -> NotMultitreeError:
     """Trace back two paths from one source to neuron `row` of `layer`; `reach`: layer below."""
-    children = np.flatnonzero(matrices[layer - 1][row])
+    children = np.sort(edges[layer - 1][[row]].indices)
     counts = reach[children].astype(np.int64).sum(axis=0)
     birth, index = sources[int(np.flatnonzero(counts > 1)[0])]
-    reached = [np.arange(matrices[birth].shape[1]) == index]
-    for matrix in matrices[birth : layer - 1]:
-        reached.append(matrix[:, reached[-1]].any(axis=1))
+    reached = [np.arange(edges[birth].shape[1]) == index]
+    for matrix in edges[birth : layer - 1]:
+        reached.append(matrix @ reached[-1])
     paths = []
     for end in children[reached[-1][children]][:2]:
         path = [row, int(end)]
         for below in range(len(reached) - 2, -1, -1):  # unique below: no collision so far
-            path.append(int(np.flatnonzero(matrices[birth + below][path[-1]] & reached[below])[0]))
+            parents = edges[birth + below][[path[-1]]].indices
+            path.append(int(parents[reached[below][parents]][0]))
         paths.append(path[::-1])
     # The two paths share a stem up to a last common neuron, and nothing after it but their end.
     fork = max(k for k in range(layer - birth) if paths[0][k] == paths[1][k])
@@ -392,7 +393,7 @@ def check_multitree(supports: Sequence) -> tuple[np.ndarray, ...]:
     layer 0 and neuron 0 of layer 2 are joined by two paths: 0 -> 0 -> 0 and 0 -> 1 -> 0
     """
     matrices = as_supports(supports)
-    for _ in source_masks(matrices):
+    for _ in source_masks([sparse_rows(matrix) for matrix in matrices]):
         pass
     return matrices
 
