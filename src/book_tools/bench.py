@@ -54,7 +54,8 @@ def run(path: Path) -> Path:
     subject = path.stem.removeprefix("bench_")
     title, _, about = (module.__doc__ or subject).strip().partition("\n")
     versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy"))
-    text = f"# {title}\n{about}\n\n{table(rows)}\n\n{sentence()} {versions}. Written by `make bench`.\n"
+    closing = f"{sentence()} {versions}. Written by `make bench`."
+    text = "\n\n".join([f"# {title}\n{about}".rstrip(), table(rows), closing]) + "\n"
     target = path.with_name(f"{subject}.md")
     write_whole(target, text)
     return target

@@ -80,5 +80,6 @@ def test_no_file_names_a_path_of_one_machine():
 
 
 def test_a_private_path_is_caught():
-    assert private_words("see " + "/".join(["", "root", "x"])) == ["/root/x"]
+    path = "/".join(["", "root", "x"])
+    assert private_words(f"see {path}") == [path]
     assert private_words("see https://example.org/roots") == []

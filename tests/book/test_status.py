@@ -15,7 +15,7 @@ def listed_chapters(text):
 
 def listed_versions(text):
     rows = text.split("## Versions")[1]
-    return dict(re.findall(r"^\| ([\w-]+) \| ([\d.a-z]+) \|$", rows, re.M))
+    return dict(re.findall(r"^\| ([\w-]+) \| (\d[\d.a-z]*) \|$", rows, re.M))
 
 
 def test_page_lists_the_chapters_and_the_pinned_versions():
