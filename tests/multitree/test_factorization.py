@@ -7,12 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from openblackbox.multitree.factorization import (
-    _top_rows,
-    best_rank_one,
-    factorize,
-    split_errors,
-)
+from openblackbox.multitree.factorization import best_rank_one, factorize, split_errors
+from openblackbox.multitree.rankone import _top_rows
 from openblackbox.multitree.supports import (
     NotMultitreeError,
     descendants,

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from openblackbox.multitree.factorization import unit_rows
+from openblackbox.multitree.rankone import unit_rows
 
 __all__ = ["canonical", "gauge_distance", "rescale"]
 
