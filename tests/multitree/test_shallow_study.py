@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from openblackbox.data import data_path
 from openblackbox.multitree.shallow import recover_shallow
 from openblackbox.multitree.shallow_study import (
     STUDY,
@@ -10,6 +11,7 @@ from openblackbox.multitree.shallow_study import (
     random_shallow_network,
 )
 from openblackbox.multitree.supports import check_multitree, kronecker_supports
+from openblackbox.study import read_study
 from scipy.stats import norm
 
 
@@ -76,7 +78,19 @@ def test_the_counts_are_those_of_a_recovery(block):
     assert 0 < error < 1e-12
 
 
-def test_the_grid_of_the_study():
+def test_the_table_in_the_book_is_that_of_the_study():
     assert STUDY.function is count_queries
-    assert [len(values) for values in STUDY.grid.values()] == [5, 2, 10]
-    assert set(count_queries(2, 1.0, 0)) == set(STUDY.columns)
+    assert STUDY.grid == {
+        "block": (2, 4, 8, 16, 32),
+        "ratio": (1.0, 100.0),
+        "seed": tuple(range(10)),
+    }
+    stored = read_study(data_path("shallow-queries.csv"))
+    for name in STUDY.grid:
+        assert stored[name] == [cell[name] for cell in STUDY.cells()]
+    fresh = count_queries(2, 100.0, 7)
+    row = STUDY.cells().index({"block": 2, "ratio": 100.0, "seed": 7})
+    for name in ("jacobians", "evaluations", "doublings", "parameters"):
+        assert stored[name][row] == fresh[name]
+    assert max(stored["error"]) < 1e-13
+    assert set(fresh) == set(STUDY.columns)

@@ -126,6 +126,8 @@ def isolate_biases(ask, weights, offsets, blocks, first, second):
     unit = 16 * np.finfo(zero.dtype).eps
     bias, todo, p = np.zeros(len(first)), np.flatnonzero(settled), offsets.copy()
     for _ in range(1 + REFINEMENTS):
+        if not todo.size:
+            break
         j = output[todo]
         point, round_of_point = _schedule(groups[j], rounds[j])
         points = off[round_of_point]
@@ -139,8 +141,6 @@ def isolate_biases(ask, weights, offsets, blocks, first, second):
         again = p[todo] > MARGIN * size
         todo, size = todo[again], size[again]
         p[todo] = 2 * size
-        if not todo.size:
-            break
     return bias, output_bias
 
 

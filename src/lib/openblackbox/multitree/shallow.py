@@ -247,7 +247,7 @@ def _checked_residual(ask, network, x, seen, growth, rng, checks):
     on_segment = np.arange(checks) < checks // 2
     largest = growth**seen.doublings
     biases = np.abs(network.biases[0][seen.first_seen >= 0])
-    smallest = min(1.0, np.min(biases[biases > 0], initial=1.0))
+    smallest = np.min(biases[biases > 0], initial=1.0)
     scales = np.exp(rng.uniform(np.log(smallest), np.log(largest), checks))
     points = scales[:, None] * rng.standard_normal((checks, x.size))
     points[on_segment] = rng.uniform(-largest, largest, on_segment.sum())[:, None] * x
