@@ -290,3 +290,12 @@ def test_a_module_pruned_by_torch_is_an_oracle():
     close(oracle.jacobian(np.ones((2, 3))), [dense.astype(float)] * 2)
     close(oracle.vjp(np.ones(3), [1.0, 0.0]), dense[0].astype(float))
     assert linear.weight.dtype == torch.float32
+
+
+@pytest.mark.parametrize("wrap", [lambda n: n, lambda n: TorchOracle(as_module(n)), CountingOracle])
+def test_derivatives_are_taken_at_the_very_point(wrap):
+    box = wrap(ReLUNetwork([[[1.0]], [[3.0]]], [[-1.0], [0.0]]))
+    for x, slope in ((0.9995, 0.0), (1.0005, 3.0)):
+        assert box.jacobian([x]).tolist() == [[slope]]
+        assert box.jvp([x], [2.0]).tolist() == [2 * slope]
+        assert box.vjp([x], [2.0]).tolist() == [2 * slope]
