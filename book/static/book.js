@@ -82,9 +82,21 @@
   const BOXES =
     ".math, mjx-container, pre, .pst-scrollable-table-container, .cell_output > .output, dt.sig";
 
+  /* A formula in the text that is wider than the text gets a box in which it scrolls. */
+  function boxWideFormulas() {
+    const formulas = [...document.querySelectorAll("article.bd-article span.math > mjx-container")];
+    formulas.forEach((formula) => formula.classList.remove("wide"));
+    const wide = formulas.filter((formula) => {
+      const text = formula.closest("p, li, dd, dt, figcaption, h1, h2, h3");
+      return text && formula.getBoundingClientRect().right > text.getBoundingClientRect().right + 1;
+    });
+    wide.forEach((formula) => formula.classList.add("wide"));
+  }
+
   /* What is wider than its box scrolls inside it, and can then be reached by keyboard. Formulas that
      do not scroll are no stops: a page has hundreds of them. */
   function markScrollable() {
+    boxWideFormulas();
     for (const box of document.querySelectorAll("article.bd-article :is(" + BOXES + ")")) {
       const wide = box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight + 1;
       const style = wide && getComputedStyle(box);
@@ -123,13 +135,18 @@
       pending = setTimeout(markScrollable, 350);
     };
     window.addEventListener("resize", later);
-    document.addEventListener("toggle", markScrollable, true);
-    const mathjax = window.MathJax && window.MathJax.startup;
-    if (mathjax && mathjax.promise) {
-      mathjax.promise.then(markScrollable);
-    }
+    document.addEventListener("toggle", later, true);
     markScrollable();
     later();
+  }
+
+  /* MathJax reads this when it is loaded, which is after this script. */
+  function afterFormulas(action) {
+    const settings = (window.MathJax = window.MathJax || {});
+    settings.startup = {
+      ...settings.startup,
+      pageReady: () => window.MathJax.startup.defaultPageReady().then(action),
+    };
   }
 
   /* On paper nothing can be unfolded. */
@@ -161,6 +178,8 @@
     window.addEventListener("hashchange", openTarget);
     window.addEventListener("load", watchSizes);
   }
+
+  afterFormulas(markScrollable);
 
   // When the document is parsed and before the other scripts' "DOMContentLoaded".
   if (document.readyState === "loading") {
