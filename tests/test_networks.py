@@ -295,6 +295,7 @@ def test_a_module_pruned_by_torch_is_an_oracle():
 @pytest.mark.parametrize("wrap", [lambda n: n, lambda n: TorchOracle(as_module(n)), CountingOracle])
 def test_derivatives_are_taken_at_the_very_point(wrap):
     box = wrap(ReLUNetwork([[[1.0]], [[3.0]]], [[-1.0], [0.0]]))
+    assert box([2.0]).tolist() == [3.0]
     for x, slope in ((0.9995, 0.0), (1.0005, 3.0)):
         assert box.jacobian([x]).tolist() == [[slope]]
         assert box.jvp([x], [2.0]).tolist() == [2 * slope]
