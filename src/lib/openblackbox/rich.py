@@ -9,12 +9,16 @@ from dataclasses import dataclass
 class Rich:
     """Something a notebook shows: HTML where HTML can be shown, text elsewhere.
 
-    Attributes
+    Parameters
     ----------
     html : str
         What a notebook and the built page show.
     text : str
         What ``print`` shows.
+
+    Notes
+    -----
+    Used in every chapter.
     """
 
     html: str
