@@ -378,38 +378,3 @@ def test_bad_sliders(pyplot):
         slider_figure([lambda: 3], ["a"], ["a"], label="a")
     with pytest.raises(ValueError, match=r"one size in pixels, got \[\(200, 100\), \(200, 200\)\]"):
         slider_figure([frame, _frame(pyplot, 1, (2, 2))], ["a", "b"], ["a", "b"], label="a")
-
-
-@pytest.mark.browser
-def test_slider_moves_by_keyboard(pyplot, tmp_path):
-    chromium = next(
-        (p for p in ("/usr/bin/chromium", "/usr/bin/chromium-browser") if Path(p).exists()), None
-    )
-    if chromium is None:
-        assert os.environ.get("REQUIRE_BROWSER") != "1", "a Chromium is required"
-        pytest.skip("no Chromium found")
-    from playwright.sync_api import sync_playwright
-
-    page_file = tmp_path / "page.html"
-    page_file.write_text(
-        f"<meta charset=utf-8><main>{_slider(pyplot).html}{_slider(pyplot, name='b').html}</main>"
-    )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 390, "height": 800})
-        page.goto(page_file.as_uri())
-        first, second = page.locator("input").all()
-        images = page.locator("img")
-        visible = lambda: [images.nth(i).is_visible() for i in range(4)]  # noqa: E731
-        assert visible() == [True, False, True, False]
-        first.focus()
-        page.keyboard.press("ArrowRight")
-        assert visible() == [False, True, True, False]
-        assert page.locator("output").all_text_contents() == ["high", "low <1>"]
-        assert first.get_attribute("aria-valuetext") == "high"
-        second.focus()
-        page.keyboard.press("End")
-        assert visible() == [False, True, False, True]
-        page.keyboard.press("Home")
-        assert visible() == [False, True, True, False]
-        browser.close()

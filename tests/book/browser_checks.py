@@ -13,6 +13,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import pytest
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 INSTALL = "no Chromium found: install one (Debian: apt-get install chromium) or set CHROMIUM=path"
 FLAGS = (
@@ -48,6 +50,16 @@ def find_browser(environ: Mapping[str, str] = os.environ) -> str | None:
     names = (named,) if named else BROWSERS
     found = (shutil.which(name, path=environ.get("PATH", "")) for name in names)
     return next((path for path in found if path), None)
+
+
+def required_browser(environ):
+    """Return a Chromium; without one fail where it is required, and skip elsewhere."""
+    found = find_browser(environ)
+    if found is None and environ.get("REQUIRE_BROWSER") == "1":
+        pytest.fail(INSTALL)
+    if found is None:
+        pytest.skip(INSTALL)
+    return found
 
 
 class _Quiet(SimpleHTTPRequestHandler):

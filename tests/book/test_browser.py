@@ -21,20 +21,10 @@ pytestmark = pytest.mark.browser
 SEARCHED = 8
 
 
-def required_browser(environ):
-    """Return a Chromium; without one fail where it is required, and skip elsewhere."""
-    found = checks.find_browser(environ)
-    if found is None and environ.get("REQUIRE_BROWSER") == "1":
-        pytest.fail(checks.INSTALL)
-    if found is None:
-        pytest.skip(checks.INSTALL)
-    return found
-
-
 @pytest.fixture(scope="module")
 def browser():
     """A Chromium for all tests of this file."""
-    with checks.launch(required_browser(os.environ)) as browser:
+    with checks.launch(checks.required_browser(os.environ)) as browser:
         yield browser
 
 
@@ -107,9 +97,9 @@ def test_without_browser(monkeypatch):
     assert checks.find_browser(nothing) is None
     assert checks.find_browser({"PATH": os.environ["PATH"], "CHROMIUM": "/no/such"}) is None
     with pytest.raises(pytest.skip.Exception, match="apt-get install chromium"):
-        required_browser(nothing)
+        checks.required_browser(nothing)
     with pytest.raises(pytest.fail.Exception, match="apt-get install chromium"):
-        required_browser(nothing | {"REQUIRE_BROWSER": "1"})
+        checks.required_browser(nothing | {"REQUIRE_BROWSER": "1"})
 
 
 # From here on: faults.
