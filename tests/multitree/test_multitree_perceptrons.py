@@ -64,6 +64,43 @@ def test_only_multitrees_show_single_paths():
     assert tried > 50
 
 
+def test_inputs_and_outputs_suffice_exactly_without_dead_ends():
+    # All supports of three 2 x 2 layers: with parents and children everywhere one product decides.
+    decided, misled = 0, 0
+    for bits in itertools.product((False, True), repeat=12):
+        supports = np.array(bits).reshape(3, 2, 2)
+        unique = np.linalg.multi_dot(supports[::-1].astype(np.int64)).max() <= 1
+        if supports[:-1].any(axis=2).all() and supports[1:].any(axis=1).all():
+            assert unique == is_multitree(supports)
+            decided += 1
+        elif unique:
+            misled += not is_multitree(supports)
+    assert decided > 100
+    assert misled > 100
+
+
+def test_no_permutation_keeps_weights_inside_the_supports_of_a_multitree():
+    rng = np.random.default_rng(2)
+    tried = 0
+    for _ in range(200):
+        supports = random_multitree([4, 3, 4, 4], rng=rng)
+        weights = [s & (rng.random(s.shape) < 0.9) for s in supports]
+        useful = all(
+            (path_counts(weights, stop=n).any(axis=1) & path_counts(weights, start=n).any(0)).all()
+            for n in (1, 2)
+        )
+        if not useful:
+            continue
+        tried += 1
+        stay = 0
+        for first in map(list, itertools.permutations(range(3))):
+            for second in map(list, itertools.permutations(range(4))):
+                moved = weights[0][first], weights[1][second][:, first], weights[2][:, second]
+                stay += all((w <= s).all() for w, s in zip(moved, supports, strict=True))
+        assert stay == 1
+    assert tried > 10
+
+
 def _slack(supports):
     """Return P + H - E, and what the proof says it is; None where a hidden neuron is a dead end."""
     if not all(s.any(axis=1).all() for s in supports[:-1]):
