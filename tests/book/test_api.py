@@ -9,7 +9,7 @@ import numpydoc.validate
 import openblackbox
 import pytest
 
-from book_tools import BOOK
+from book_tools import BOOK, sphinx_setup
 
 # Parameters missing or unknown, no Returns, no summary, no docstring.
 NUMPYDOC = {"GL08", "PR01", "PR02", "RT01", "SS01"}
@@ -87,3 +87,19 @@ def test_a_poor_docstring_is_caught():
     assert "RT01" in text
     assert "chapter" in text
     assert "example" in text
+
+
+def test_docstrings_are_linked_to_their_chapters():
+    labels = sphinx_setup.chapter_labels()
+    assert labels["Factorization"] == "chapter-factorization"
+    text = "Cost: low.\n\nDefined in the\nchapter Factorization."
+    linked = sphinx_setup.link_chapter(text, labels)
+    assert linked.endswith("Defined in the\nchapter :ref:`Factorization <chapter-factorization>`.")
+    assert sphinx_setup.link_chapter("Defined in the chapter Nowhere.", labels).endswith("Nowhere.")
+
+
+@pytest.mark.parametrize("thing", PUBLIC, ids=lambda thing: PUBLIC[thing])
+def test_the_chapter_that_a_docstring_names_exists(thing):
+    text = inspect.getdoc(thing)
+    if "Defined in the" in text:
+        assert ":ref:" in sphinx_setup.link_chapter(text, sphinx_setup.chapter_labels())

@@ -77,7 +77,7 @@ def table(columns, *, caption: str, digits: int = MAX_DIGITS, tiny: float = 1e-1
 
     Notes
     -----
-    Defined in the chapter How to run.
+    Defined in the chapter How to run the book.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def figure_data(name: str, columns, *, digits: int = MAX_DIGITS, tiny: float = 1
     Notes
     -----
     The link holds the file itself (a data address), so a check of the stored output is a check of
-    every number of the figure. Defined in the chapter How to run.
+    every number of the figure. Defined in the chapter How to run the book.
 
     Examples
     --------

@@ -64,7 +64,7 @@ def use_style() -> None:
     -----
     The style starts from matplotlib's defaults, so a personal configuration file has no effect:
     opaque white background, the palette of Okabe and Ito, 660 pixels wide. Images carry no
-    metadata, so the same drawing gives the same bytes. Defined in the chapter How to run.
+    metadata, so the same drawing gives the same bytes. Defined in the chapter How to run the book.
 
     Examples
     --------
@@ -138,7 +138,7 @@ def slider_figure(
     needed. The slider is an ordinary range input, so the arrow keys move it and a screen reader
     announces the label of the frame. Without JavaScript the first frame is shown.
     Tag the cell ``nbval-ignore-output`` and check its numbers in another cell. Defined in the
-    chapter How to run.
+    chapter How to run the book.
 
     Examples
     --------

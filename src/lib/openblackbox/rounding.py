@@ -59,7 +59,7 @@ def rounded(value, digits: int = MAX_DIGITS, *, tiny: float = 1e-12):
     larger part ``digits`` digits: ``1+1e-9j`` is 1 to four digits.
     A number that falls between two roundings can still print differently on two machines: print
     fewer digits of it, or a statement that is robust, and assert the true tolerance.
-    Cost: linear in the size of ``value``. Defined in the chapter How to run.
+    Cost: linear in the size of ``value``. Defined in the chapter How to run the book.
 
     Examples
     --------

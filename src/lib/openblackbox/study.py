@@ -67,7 +67,7 @@ class Study:
 
     Notes
     -----
-    Defined in the chapter How to run.
+    Defined in the chapter How to run the book.
 
     Examples
     --------
@@ -247,7 +247,7 @@ def read_study(path) -> dict[str, list]:
 
     Notes
     -----
-    Defined in the chapter How to run.
+    Defined in the chapter How to run the book.
 
     Examples
     --------
