@@ -104,7 +104,7 @@ def factorize(
 
     (:math:`L \ge 2`; each middle term takes the mass outside in quadrature; for :math:`L \le 2`
     the residual is :math:`E^*`). The constant is sharp. If moreover :math:`A = W_L \cdots W_1`
-    and no block met is zero or empty, then the factors returned are :math:`D_l W_l D_{l-1}^{-1}` with
+    and no block met is zero or empty, the factors returned are :math:`D_l W_l D_{l-1}^{-1}` with
     invertible diagonal :math:`D_l` and :math:`D_0 = D_L = I`. A zero block leaves its neuron
     undetermined: see the chapter. Computed, `residual` and `lower_bound` carry an error of a few
     units of rounding of the norm of A: below that size they say only that the product is exact.
