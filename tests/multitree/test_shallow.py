@@ -169,6 +169,29 @@ def test_the_points_of_the_final_check():
     np.testing.assert_allclose(oracle.values[-1][1], scales[1] * normal[1], rtol=1e-12)
 
 
+@pytest.mark.parametrize("tolerance", [None, 1e-3])
+def test_a_bias_of_zero_does_not_shrink_the_points_of_the_check(tolerance):
+    """It comes back as 1e-44, and at points of that size the two functions differ."""
+    smallest = np.finfo(float).eps if tolerance is None else tolerance**2
+    network = random_network(block_supports(3), np.random.default_rng(20))
+    network = ReLUNetwork(network.weights)
+    met = 0
+    for seed in range(10):
+        oracle = Recorder(network)
+        found = recover(oracle, block_supports(3), seed=seed, tolerance=tolerance, checks=4)
+        assert found.residual < 1e-14
+        np.testing.assert_allclose(found.network.biases[0], 0, atol=1e-40)
+        if not found.network.biases[0].any():
+            continue
+        met += 1
+        rng = np.random.default_rng(seed)
+        rng.standard_normal(9)
+        scales = np.exp(rng.uniform(np.log(smallest), 0, 4))
+        normal = rng.standard_normal((4, 9))
+        np.testing.assert_allclose(oracle.values[-1][2:], scales[2:, None] * normal[2:])
+    assert met > 3
+
+
 def test_the_residual_is_the_largest_error_relative_to_the_terms():
     network = random_network(block_supports(3), np.random.default_rng(11))
     checked = []
@@ -181,11 +204,61 @@ def test_the_residual_is_the_largest_error_relative_to_the_terms():
 
     found = recover(Recorder(network, change), block_supports(3), checks=7)
     x = checked[0]
-    terms = np.maximum(network.preactivations(x)[0], 0) @ np.abs(network.weights[1]).T
+    reach = np.abs(x) @ np.abs(network.weights[0]).T + np.abs(network.biases[0])
+    terms = (reach * network.activation_pattern(x)[0]) @ np.abs(network.weights[1]).T
     terms += np.abs(network.biases[1])
-    np.testing.assert_allclose(found.residual, (1e-9 / terms.max(axis=1)).max(), rtol=1e-5)
+    np.testing.assert_allclose(found.residual, (1e-9 / terms[:, 4]).max(), rtol=1e-5)
     exact = recover(network, block_supports(3))
     assert 0 <= exact.residual < 1e-14
+
+
+def test_a_small_output_is_checked_at_its_own_size():
+    """An error of output 1 is seen, although output 0 is larger by twelve decades."""
+    network = ReLUNetwork([np.eye(2), [[1e12, 0], [0, 1.0]]], [[1.0, -1.0], [0.0, 1.0]])
+
+    def change(kind, points, answer):
+        wrong = kind == "value" and len(points) == 8
+        return answer + [0, 1e-3] if wrong else answer
+
+    assert recover(network, network.supports).residual < 1e-15
+    with pytest.raises(ValueError, match="the recovered function is off by"):
+        recover(Recorder(network, change), network.supports, checks=8)
+
+
+def test_a_neuron_without_block_does_not_weaken_the_check():
+    """It cannot be missed: points outside the segment are judged as well."""
+    network = ReLUNetwork([np.eye(2), [[1.0, 0]]], [[1.0, -1.0], [0.0]])
+
+    def change(kind, points, answer):
+        if kind == "value" and len(points) == 8:
+            return answer + (np.arange(8) >= 4)[:, None]
+        return answer
+
+    with pytest.raises(ValueError, match="the recovered function is off by"):
+        recover(Recorder(network, change), [np.eye(2), [[1, 0]]], checks=8)
+    # With a block that is zero, a remote kink is possible, and only the segment is judged.
+    found = recover(Recorder(network, change), [np.eye(2), [[1, 1]]], checks=8)
+    assert found.unseen.tolist() == [1]
+    assert found.residual > 0.01
+
+
+def test_points_close_to_a_kink_are_not_refused():
+    """Where the only active neuron is at its kink up to rounding, f is all rounding."""
+    n = 12
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        rows = rng.standard_normal((1, n)) * 10 ** rng.uniform(-6, 6, n)
+        network = ReLUNetwork([rows, [[1.0]]], [[0.0], [0.0]])
+        x = rng.standard_normal(n)
+
+        def change(kind, points, answer, network=network, rows=rows):
+            if kind == "value" and len(points) == 8:
+                points -= np.outer(network.preactivations(points)[0], rows) / np.sum(rows**2)
+                return network(points)
+            return answer
+
+        found = recover(Recorder(network, change), network.supports, checks=8)
+        assert found.residual < 1e-14, x
 
 
 @pytest.mark.claim("SL-13", counterexample=True)
@@ -337,6 +410,11 @@ def test_bad_arguments():
         assert part in str(caught.value)
     with pytest.raises(ValueError, match=r"max_doublings: expected an integer, .* got 1.5"):
         recover(network, network.supports, max_doublings=1.5)
+    with pytest.raises(
+        ValueError, match=r"growth: 10000000000.0 to the power of max_doublings, 31, overflows"
+    ):
+        recover(network, network.supports, growth=1e10, max_doublings=31)
+    recover(network, network.supports, growth=1e10, max_doublings=30)
     with pytest.raises(ValueError, match="tolerance: expected a number from 0 to 1, got 2"):
         recover(network, network.supports, tolerance=2)
 

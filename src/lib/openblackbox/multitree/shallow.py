@@ -42,8 +42,9 @@ class Recovery:
     radius : float
         Norm of the farthest point of the search.
     residual : float
-        Largest error over the points of the final check, relative to the size of the terms that
-        are added up in f.
+        Largest error of an output over the points of the final check, relative to the sum of
+        :math:`|b_{2,j}|` and :math:`|W_2[j,h]| (|w_h| |x| + |b_h|)` over the active neurons
+        (absolute values entry by entry): the size of what is rounded in that output.
 
     Notes
     -----
@@ -89,7 +90,7 @@ def recover_shallow(
         computed by the chain rule, has exact zeros.
     tolerance : float, optional
         Relative size up to which answers may contradict the model; the square root of the
-        unit roundoff of the oracle's answers when omitted.
+        unit roundoff of the oracle's Jacobians when omitted.
     checks : int
         Number of fresh points of the final check, at least 2.
 
@@ -208,6 +209,10 @@ def _checked(oracle, supports, rng, growth, max_doublings, noise, tolerance, che
         problems.append(f"growth: expected a number above 1, got {growth}")
     if max_doublings != int(max_doublings) or max_doublings < 0:
         problems.append(f"max_doublings: expected an integer, at least 0, got {max_doublings}")
+    if not problems and max_doublings * np.log(growth) >= np.log(np.finfo(float).max):
+        problems.append(
+            f"growth: {growth} to the power of max_doublings, {max_doublings}, overflows"
+        )
     if not (np.isfinite(noise) and noise >= 0):
         problems.append(f"noise: expected a number, at least 0, got {noise}")
     if tolerance is not None and not 0 < tolerance < 1:
@@ -247,18 +252,23 @@ def _checked_residual(ask, network, x, seen, growth, rng, checks):
     on_segment = np.arange(checks) < checks // 2
     largest = growth**seen.doublings
     biases = np.abs(network.biases[0][seen.first_seen >= 0])
-    smallest = np.min(biases[biases > 0], initial=1.0)
+    # A bias of 0 comes back as rounding of any size: the check goes down to the unit roundoff.
+    smallest = max(np.min(biases[biases > 0], initial=1.0), seen.tolerance**2)
     scales = np.exp(rng.uniform(np.log(smallest), np.log(largest), checks))
     points = scales[:, None] * rng.standard_normal((checks, x.size))
     points[on_segment] = rng.uniform(-largest, largest, on_segment.sum())[:, None] * x
     values = ask.values(points)
-    hidden = np.maximum(network.preactivations(points)[0], 0)
-    terms = hidden @ np.abs(network.weights[1]).T + np.abs(network.biases[1])
-    sizes = np.maximum(np.abs(values).max(axis=1), terms.max(axis=1))
-    errors = np.abs(network(points) - values).max(axis=1)
-    residuals = np.divide(errors, sizes, out=np.zeros(checks), where=sizes > 0)
-    whole = not seen.always_on.any() and seen.shown.all()
-    judged = residuals if whole else residuals[on_segment]
+    # Of z = <w, x> + b only |w| |x| + |b|, before any cancellation, is known to the last digits.
+    z = network.preactivations(points)[0]
+    reach = np.abs(points) @ np.abs(network.weights[0]).T + np.abs(network.biases[0])
+    reach[z < -seen.tolerance * reach] = 0
+    terms = reach @ np.abs(network.weights[1]).T + np.abs(network.biases[1])
+    sizes = np.maximum(np.abs(values), terms)
+    errors = np.abs(network(points) - values)
+    ratios = np.divide(errors, sizes, out=np.zeros(errors.shape), where=sizes > 0)
+    residuals = ratios.max(axis=1)
+    missed = np.setdiff1d(seen.owner, np.append(np.flatnonzero(seen.first_seen >= 0), -1))
+    judged = residuals[on_segment] if missed.size else residuals
     if judged.max() > seen.tolerance:
         raise ValueError(
             f"oracle: not a network with these supports, the recovered function is off by "
