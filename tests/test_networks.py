@@ -292,6 +292,18 @@ def test_a_module_pruned_by_torch_is_an_oracle():
     assert linear.weight.dtype == torch.float32
 
 
+def test_a_point_that_single_precision_cannot_hold_is_refused():
+    """As infinity it would switch neurons off without a word."""
+    network = ReLUNetwork([np.ones((1, 2), np.float32)] + [np.ones((1, 1), np.float32)])
+    layers = torch.nn.Linear(2, 1), torch.nn.ReLU(), torch.nn.Linear(1, 1)
+    single = TorchOracle(torch.nn.Sequential(*layers), dtype=np.float32)
+    for oracle in (network, single):
+        for question in (oracle, oracle.jacobian):
+            with pytest.raises(ValueError, match="x: expected finite numbers of float32"):
+                question([1e39, -1e39])
+    assert network.jacobian([1e38, 1e38]).tolist() == [[1.0, 1.0]]
+
+
 @pytest.mark.parametrize("wrap", [lambda n: n, lambda n: TorchOracle(as_module(n)), CountingOracle])
 def test_derivatives_are_taken_at_the_very_point(wrap):
     box = wrap(ReLUNetwork([[[1.0]], [[3.0]]], [[-1.0], [0.0]]))

@@ -414,7 +414,7 @@ def test_bad_arguments():
         ValueError, match=r"growth: 10000000000.0 to the power of max_doublings, 31, overflows"
     ):
         recover(network, network.supports, growth=1e10, max_doublings=31)
-    recover(network, network.supports, growth=1e10, max_doublings=30)
+    recover(network, network.supports, growth=1e10, max_doublings=30.0, checks=2.0)
     with pytest.raises(ValueError, match="tolerance: expected a number from 0 to 1, got 2"):
         recover(network, network.supports, tolerance=2)
 

@@ -163,9 +163,13 @@ def points(name, value, size, dtype):
         raise TypeError(f"{name}: expected real numbers, got an array of {array.dtype}")
     if array.ndim not in (1, 2) or array.shape[-1] != size:
         raise ValueError(f"{name}: expected shape ({size},) or (k, {size}), got {array.shape}")
+    with np.errstate(over="ignore"):  # 1e39 is finite, and infinite in single precision
+        array = array.astype(dtype, copy=False)
     if not np.isfinite(array).all():
-        raise ValueError(f"{name}: expected finite numbers, got nan or infinity")
-    return array.astype(dtype, copy=False)
+        raise ValueError(
+            f"{name}: expected finite numbers of {np.dtype(dtype)}, got nan or infinity"
+        )
+    return array
 
 
 def same_length(name, x, direction):

@@ -152,6 +152,7 @@ def recover_shallow(
     [[1.0, -1.5], [7.0]]
     """
     first, second = _checked(oracle, supports, rng, growth, max_doublings, noise, tolerance, checks)
+    max_doublings, checks = int(max_doublings), int(checks)
     counter = CountingOracle(oracle)
     ask = _Answers(counter)
     x = rng.standard_normal(first.shape[1])
