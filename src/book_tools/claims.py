@@ -17,7 +17,7 @@ CLAIMS = BOOK / "claims.yml"
 VERDICTS = {
     "proved": "a complete proof is in the book",
     "verified": "checked numerically in the book, not proved there",
-    "corrected": "wrong or incomplete as printed; the corrected statement is in the book, "
+    "corrected": "incomplete or wrong as printed; the corrected statement is in the book, "
     "with a counterexample that runs",
     "refuted": "wrong, with a counterexample that runs",
     "cited": "not reproduced here; a reference is given",

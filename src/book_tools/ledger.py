@@ -70,10 +70,10 @@ def page(ledger: Ledger, marks: Iterable[Mark], chapters: Mapping[str, str]) -> 
         "Do not edit. -->",
         "(claims-ledger)=",
         "# Claims ledger",
-        "This book starts from talks and notes of others. This page lists what these sources "
-        "state, as printed, and what became of each statement when it was proved, run or looked "
-        "up. "
-        "Each verdict is executable: the tests named here settle it, and `make test` runs them.",
+        "This book starts from talks and notes of others. This page lists statements of these "
+        "sources, as printed, and what became of each when it was proved, run or looked up. "
+        "Each verdict other than *cited* and *open* is executable: the tests named here settle "
+        "it, and `make test` runs them.",
         f"The ledger holds {len(ledger.claims)} claims.",
         "\n".join(
             [
