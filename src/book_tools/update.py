@@ -42,6 +42,7 @@ def execute(source: Path) -> nbformat.NotebookNode:
         timeout=CELL_TIMEOUT,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # one output however the kernel cuts what it prints
         extra_arguments=["--log-level=ERROR"],
         resources={"metadata": {"path": str(source.parent)}},
     )
