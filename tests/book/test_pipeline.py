@@ -1,6 +1,7 @@
 """The one-way pipeline: each gate passes on a sound notebook and catches the fault it is for."""
 
 import base64
+import hashlib
 import io
 import os
 import shutil
@@ -164,9 +165,10 @@ for figure in [{figures}]:
 """
 
 
-def _png(*, shift=0, size=(60, 80), level=0):
+def _png(*, shift=0, size=(120, 160), level=0, dot=255):
     canvas = np.full((*size, 3), 255, dtype=np.uint8)
     canvas[:, 20 + shift : 22 + shift] = level
+    canvas[40, 50:53] = dot
     buffer = io.BytesIO()
     Image.fromarray(canvas).save(buffer, format="png")
     return base64.b64encode(buffer.getvalue()).decode()
@@ -193,11 +195,39 @@ def _shown(png):
     return nbformat.v4.new_output("display_data", data=data)
 
 
+def _slider(*frames, alt="a line", extra=""):
+    """Return the source of a cell that shows a slider, and its output."""
+    images = "".join(f'<img alt="{alt}" src="data:image/png;base64,{frame}">' for frame in frames)
+    number = hashlib.sha256("".join(frames).encode()).hexdigest()[:12]
+    page = f'<div class="slider-figure" id="slider-{number}">{images}</div>'
+    source = f"from IPython.display import HTML\n{extra}HTML({page!r})"
+    return source, nbformat.v4.new_output(
+        "execute_result",
+        data={"text/html": page, "text/plain": "<IPython.core.display.HTML object>"},
+        execution_count=1,
+    )
+
+
+def _slider_notebook(got, want, **options):
+    return _notebook(
+        _slider(got, BASE, **options)[0],
+        outputs=[_slider(want, BASE)[1]],
+        tags=["nbval-ignore-output"],
+    )
+
+
+def _jpeg(level):
+    buffer = io.BytesIO()
+    Image.fromarray(np.full((8, 8), level, dtype=np.uint8)).save(buffer, format="jpeg")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
 BASE = _png()
 SOUND = {
     "sound_text": _notebook("print(2)", outputs=[_stream("2\n")]),
     "sound_figure": _notebook(_figure_source(BASE), outputs=[_shown(BASE)]),
     "sound_antialiasing": _notebook(_figure_source(_png(level=3)), outputs=[_shown(BASE)]),
+    "sound_slider": _slider_notebook(_png(level=3), BASE),
     "sound_library": _notebook("import answer\nprint(answer.value())", outputs=[_stream("42\n")]),
     "sound_exception": _notebook(
         "1 / 0",
@@ -216,7 +246,27 @@ FAULTS = {
     "changed_text": _notebook("print(2)", outputs=[_stream("3\n")]),
     "changed_last_digit": _notebook("print(0.3334)", outputs=[_stream("0.3333\n")]),
     "changed_figure": _notebook(_figure_source(_png(shift=2)), outputs=[_shown(BASE)]),
-    "resized_figure": _notebook(_figure_source(_png(size=(61, 80))), outputs=[_shown(BASE)]),
+    "figure_changed_in_one_place": _notebook(_figure_source(_png(dot=225)), outputs=[_shown(BASE)]),
+    "figure_in_another_form": _notebook(
+        "import base64\nfrom IPython.display import Image, display\n"
+        f"display(Image(data=base64.b64decode({_jpeg(0)!r}), format='jpeg'))",
+        outputs=[
+            nbformat.v4.new_output(
+                "display_data",
+                data={"image/jpeg": _jpeg(9), "text/plain": "<IPython.core.display.Image object>"},
+            )
+        ],
+    ),
+    "changed_slider_frame": _slider_notebook(_png(shift=2), BASE),
+    "changed_slider_words": _slider_notebook(BASE, BASE, alt="another line"),
+    "text_beside_a_slider": _slider_notebook(BASE, BASE, extra="print(1)\n"),
+    "ignored_text": _notebook("print(2)", outputs=[_stream("3\n")], tags=["nbval-ignore-output"]),
+    "text_ignored_by_comment": _notebook(
+        "# NBVAL_IGNORE_OUTPUT\nprint(2)", outputs=[_stream("3\n")]
+    ),
+    "exception_announced_by_tag": _notebook("pass", tags=["nbval-raises-exception"]),
+    "exception_announced_by_comment": _notebook("# NBVAL_RAISES_EXCEPTION\npass"),
+    "resized_figure": _notebook(_figure_source(_png(size=(121, 160))), outputs=[_shown(BASE)]),
     "added_figure": _notebook(_figure_source(BASE, BASE), outputs=[_shown(BASE)]),
     "missing_figure": _notebook(_figure_source(), outputs=[_shown(BASE)]),
     "changed_figure_ignored_output": _notebook(
