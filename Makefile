@@ -24,11 +24,12 @@ PYTEST := $(BIN)/python -m pytest
 NBVAL := --nbval --nbval-current-env --nbval-cell-timeout 300
 PARALLEL := -n $(JOBS) --dist loadfile
 SOURCES := $(shell find book src/book_tools src/lib -type f \( -name '*.md' -o -name '*.ipynb' \
-	-o -name '*.py' -o -name '*.yml' -o -name '*.bib' -o -path 'book/static/*' \) 2>/dev/null)
+	-o -name '*.py' -o -name '*.yml' -o -name '*.bib' -o -path 'book/static/*' \
+	-o -path 'book/data/*.csv' \) 2>/dev/null | sort) README.md LICENSE
 HTML := _build/html/.built
 
 .DEFAULT_GOAL := help
-.PHONY: help setup book serve test update ledger status portability lint coverage bench mutants study clean
+.PHONY: help setup book serve test update ledger status portability lint coverage bench mutants study clean FORCE
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1|/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-20s %s\n", $$1, $$2}'
@@ -46,8 +47,14 @@ setup: $(READY)  ## make .venv, install the lock and the package
 book: $(HTML)  ## build the pages from the executed notebooks
 	@echo "The book is at file://$(CURDIR)/_build/html/index.html"
 
-$(HTML): $(READY) _config.yml _toc.yml $(SOURCES)
-	rm -rf _build/html _build/.doctrees _build/extra && mkdir -p _build/extra/downloads
+# The names of the sources: it is rewritten only when a file was added or taken away.
+_build/sources: FORCE
+	@mkdir -p _build
+	@echo '$(SOURCES)' | cmp -s - $@ || echo '$(SOURCES)' > $@
+
+# The folder build/ holds the library of the last wheel, also the modules removed since.
+$(HTML): $(READY) _config.yml _toc.yml _build/sources $(SOURCES)
+	rm -rf _build/html _build/.doctrees _build/extra build && mkdir -p _build/extra/downloads
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation -w _build/extra/downloads .
 	$(BIN)/jupyter-book build -W -n --keep-going .
 	touch $@

@@ -83,3 +83,19 @@ def test_a_private_path_is_caught():
     path = "/".join(["", "root", "x"])
     assert private_words(f"see {path}") == [path]
     assert private_words("see https://example.org/roots") == []
+
+
+def test_the_pages_are_rebuilt_when_what_they_are_made_of_changes():
+    database = subprocess.run(
+        ["make", "--print-data-base", "--dry-run", "help"], capture_output=True, text=True, cwd=ROOT
+    ).stdout
+    rule = re.search(r"^_build/html/\.built:(.*)$", database, re.MULTILINE)
+    assert rule, "no rule for the pages"
+    made_of = set(rule[1].split())
+    tables = {str(path.relative_to(ROOT)) for path in ROOT.glob("book/data/*.csv")}
+    assert tables
+    assert made_of >= tables | {
+        *("_config.yml", "_toc.yml", "README.md", "LICENSE", "_build/sources"),
+        *("book/claims.yml", "book/references.bib", "book/static/book.css", "book/index.md"),
+        *("src/book_tools/sphinx_setup.py", "src/lib/openblackbox/networks.py"),
+    }
