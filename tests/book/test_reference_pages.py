@@ -101,8 +101,23 @@ def test_the_bibliography_is_sound():
     assert bibliography_problems(read("book/references.bib")) == []
 
 
+def book_pages(book):
+    """Read every page of the book, by its path: two parts have pages of the same name."""
+    return {
+        str(page.relative_to(book)): page.read_text(encoding="utf-8")
+        for page in sorted(book.rglob("*.md"))
+    }
+
+
+def test_pages_of_the_same_name_are_all_read(tmp_path):
+    (tmp_path / "part").mkdir()
+    (tmp_path / "index.md").write_text("{cite}`b-2021`")
+    (tmp_path / "part" / "index.md").write_text("{cite}`a-2020`")
+    assert citation_problems(book_pages(tmp_path), ENTRY) == ["index.md: no entry b-2021"]
+
+
 def test_every_citation_resolves():
-    pages = {p.name: p.read_text(encoding="utf-8") for p in sorted(BOOK.rglob("*.md"))}
+    pages = book_pages(BOOK)
     claims = yaml.safe_load(read("book/claims.yml"))
     keys = [key for claim in claims["claims"] for key in claim.get("cite", [])]
     keys += [source["cite"] for source in claims["sources"].values()]
