@@ -76,3 +76,60 @@ def test_training_is_adam_on_the_cross_entropy():
         optimizer.step()
     default = train_classifier(modules[0], x, labels)
     assert len(default) == 300
+
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.mark.parametrize(
+    "call, error, match",
+    [
+        (
+            lambda: load_digits(rng=3),
+            TypeError,
+            "rng: expected a numpy.random.Generator, got a int",
+        ),
+        (lambda: load_digits(rng=RNG, n_test=2.5), ValueError, "n_test: .* got 2.5"),
+        (lambda: load_digits(rng=RNG, n_test="a"), ValueError, "n_test: .* got 'a'"),
+        (lambda: masked_network([[[1]]], rng=None), TypeError, "rng: .* got a NoneType"),
+        (lambda: masked_network(None, rng=RNG), TypeError, "supports: expected a sequence"),
+        (lambda: masked_network([], rng=RNG), ValueError, "a non-empty matrix per layer"),
+        (lambda: masked_network([[1, 1]], rng=RNG), ValueError, r"got shapes \[\(2,\)\]"),
+        (
+            lambda: masked_network([np.ones((2, 2)), np.ones((2, 3))], rng=RNG),
+            ValueError,
+            r"widths that match, got shapes \[\(2, 2\), \(2, 3\)\]",
+        ),
+        (lambda: masked_network([[[np.nan]]], rng=RNG), ValueError, r"supports\[0\]: .* finite"),
+    ],
+)
+def test_bad_supports_and_generators(call, error, match):
+    with pytest.raises(error, match=match):
+        call()
+
+
+@pytest.mark.parametrize(
+    "change, error, match",
+    [
+        ({"module": None}, TypeError, "expected a torch.nn.Module with parameters, got None"),
+        ({"module": torch.nn.ReLU()}, TypeError, r"with parameters, got ReLU\(\)"),
+        ({"module": torch.nn.Sequential(torch.nn.Linear(1, 2), torch.nn.Flatten(0))}, ValueError,
+         r"scores of shape \(2, n_classes\), got \(4,\)"),
+        ({"inputs": [[np.nan], [0.0]]}, ValueError, "inputs: expected finite real numbers"),
+        ({"inputs": [1.0, 2.0]}, ValueError, r"inputs: expected shape \(k, n_0\)"),
+        ({"inputs": [[1.0, 2.0]] * 2}, ValueError, r"inputs: .* does not take shape \(2, 2\)"),
+        ({"labels": [0]}, ValueError, r"labels: expected 2 integers.* of shape \(1,\)"),
+        ({"labels": [0.7, 1.0]}, ValueError, "labels: expected 2 integers.* got float64"),
+        ({"labels": [0, 7]}, ValueError, "labels: expected 0 to 1, .* got 0 to 7"),
+        ({"labels": [-1, 0]}, ValueError, "got -1 to 0"),
+        ({"steps": 0}, ValueError, "steps: expected a positive integer, got 0"),
+        ({"steps": 1.5}, ValueError, "steps: expected a positive integer, got 1.5"),
+        ({"learning_rate": -1}, ValueError, "learning_rate: expected a positive number, got -1"),
+        ({"learning_rate": "a"}, ValueError, "learning_rate: expected a positive number, got 'a'"),
+    ],
+)  # fmt: skip
+def test_bad_examples(change, error, match):
+    arguments = {"module": torch.nn.Linear(1, 2), "inputs": [[1.0], [2.0]], "labels": [0, 1]}
+    arguments |= {"steps": 1} | change
+    with pytest.raises(error, match=match):
+        train_classifier(**arguments)

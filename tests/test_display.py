@@ -88,7 +88,7 @@ def test_digits_by_default_are_four_and_never_more():
 def test_tiny_is_a_threshold_in_the_unit_interval():
     assert rounded([0.0501, -0.05], tiny=0.05) == [0.0501, 0.0]
     assert rounded(1e-300, tiny=0) == 1e-300
-    for tiny in (-1e-9, 1.0, float("nan")):
+    for tiny in (-1e-9, 1.0, float("nan"), "a", None):
         with pytest.raises(ValueError, match=r"tiny must be in \[0, 1\)"):
             rounded(1.0, tiny=tiny)
 
@@ -158,6 +158,10 @@ def test_bad_tables():
         table({"a": np.ones((1, 1))}, caption="c")
     with pytest.raises(ValueError, match="digits"):
         table({"a": [1]}, caption="c", digits=5)
+    with pytest.raises(ValueError, match=r"'a' must be one-dimensional, got an entry \[1, 2\]"):
+        table({"a": [[1, 2]]}, caption="c")
+    with pytest.raises(ValueError, match="columns must hold at least one row, got none"):
+        table({"a": []}, caption="c")
 
 
 # --- the data of a figure ---------------------------------------------------------------------
@@ -194,6 +198,10 @@ def test_figure_data_needs_a_name_for_a_file(name):
 def test_figure_data_needs_columns():
     with pytest.raises(TypeError, match="columns must be a non-empty mapping"):
         figure_data("x", {})
+    with pytest.raises(ValueError, match="columns must hold at least one row, got none"):
+        figure_data("x", {"a": [], "b": ()})
+    with pytest.raises(ValueError, match="'b' must be one-dimensional, got an entry"):
+        figure_data("x", {"a": [1], "b": [np.ones(2)]})
 
 
 # --- style ------------------------------------------------------------------------------------

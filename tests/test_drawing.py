@@ -119,6 +119,17 @@ def test_panels_on_given_axes(ax):
         (lambda ax: draw_network(SUPPORTS, ax=ax, highlight=[[(0, 0), (2, 0)]]), "to .* level 2"),
         (lambda ax: draw_network(SUPPORTS, ax=ax, highlight=[[(2, 0), (3, 0)]]), "of level 3"),
         (lambda ax: draw_network(SUPPORTS, ax=ax, highlight=[[(0, 3), (1, 0)]]), "neuron 3"),
+        (lambda ax: draw_network([np.ones((0, 2))], ax=ax), r"a matrix, got shape \(0, 2\)"),
+        (lambda ax: draw_network([[[np.nan]]], ax=ax), r"supports\[0\] must hold finite numbers"),
+        (lambda ax: draw_supports([[["a"]]]), r"supports\[0\] must hold finite numbers"),
+        (lambda ax: edge_list([[[1, 0], [1]]]), r"supports\[0\]: expected an array, got "),
+        (lambda ax: draw_network(SUPPORTS, ax=ax, highlight=[3]), "paths of two vertices .* got 3"),
+        (lambda ax: draw_network(SUPPORTS, ax=ax, highlight=[[0, 0]]), "two vertices"),
+        (lambda ax: draw_network(SUPPORTS, ax=ax, highlight=[[(0, 0)]]), "two vertices"),
+        (
+            lambda ax: draw_network(SUPPORTS, ax=ax, highlight=[[(0, 0.5), (1, 0)]]),
+            r"two vertices \(level, neuron\) or more, got \[\(0, 0.5\)",
+        ),
         (lambda ax: draw_network(SUPPORTS, ax=ax, active=[]), "active must have 1 entries, got 0"),
         (
             lambda ax: draw_network(SUPPORTS, ax=ax, active=[[True]]),

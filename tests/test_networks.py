@@ -185,6 +185,58 @@ def test_bad_points(wrap):
         box.vjp(np.ones((2, 3)), np.ones((3, 2)))
 
 
+@pytest.mark.parametrize(
+    "weights, biases, error, match",
+    [
+        (None, None, TypeError, "weights: expected a sequence of arrays, got None"),
+        ("ab", None, TypeError, "weights: expected a sequence of arrays, got 'ab'"),
+        ([[[1.0]]], 3, TypeError, "biases: expected a sequence of arrays, got 3"),
+        (
+            [[[1.0], [1.0, 2.0]]],
+            None,
+            ValueError,
+            r"weights\[0\]: expected an array, got \[\[1.0\], ",
+        ),
+        ([[[1.0] * 30, [1.0]]], None, ValueError, r"got \[\[1.0, .{50,60}\.\.\.: "),
+        ([[[1.0]]], [[1.0, [2.0]]], ValueError, r"biases\[0\]: expected an array"),
+    ],
+)
+def test_what_is_no_sequence_of_arrays(weights, biases, error, match):
+    with pytest.raises(error, match=match):
+        ReLUNetwork(weights, biases)
+
+
+def test_points_that_are_no_array_and_tensors_with_a_gradient():
+    network = ReLUNetwork([[[2.0, 1.0]]])
+    with pytest.raises(ValueError, match=r"x: expected an array, got \[\[1\], \[2, 3\]\]: "):
+        network([[1], [2, 3]])
+    assert network(torch.ones(2, requires_grad=True)).tolist() == [3.0]
+    linear = torch.nn.Linear(2, 1)
+    assert ReLUNetwork([linear.weight]).weights[0].tolist() == linear.weight.tolist()
+
+
+def test_modules_that_cannot_be_asked():
+    broken = torch.nn.Linear(2, 2)
+    broken.weight.data[0, 0] = np.nan
+    broken.bias.data[1] = np.inf
+    with pytest.raises(ValueError, match="module: nan or infinite entries in weight, bias"):
+        TorchOracle(broken)
+    with pytest.raises(TypeError, match="expected real parameters, complex are weight, bias"):
+        TorchOracle(torch.nn.Linear(2, 2, dtype=torch.complex64))
+    with pytest.raises(ValueError, match=r"n_outputs\) to a batch of 2 points, got a tuple"):
+        TorchOracle(torch.nn.LSTM(2, 2), 2)
+    linear = torch.nn.Linear(2, 2)
+    for size in ("a", 2.7, 0, -1, True):
+        with pytest.raises(
+            ValueError, match=f"n_inputs: expected a positive integer, got {size!r}"
+        ):
+            TorchOracle(linear, size)
+    assert TorchOracle(linear, np.int64(2)).n_inputs == 2
+    for kind in ("foo", str, np.longdouble, complex, torch.float32):
+        with pytest.raises(ValueError, match="dtype: expected a real floating type, got"):
+            TorchOracle(linear, dtype=kind)
+
+
 def test_every_kind_of_query_is_counted():
     oracle = CountingOracle(random_network((3, 4, 2), np.random.default_rng(4)))
     assert (oracle.n_inputs, oracle.n_outputs) == (3, 2)

@@ -334,6 +334,8 @@ def test_a_wrong_result_is_a_failure(result):
         ({"grid": {"a": [[1]], "b": [1]}}, TypeError, r"grid\['a'\] must be a number.* got list"),
         ({"columns": []}, ValueError, "columns must be a non-empty sequence"),
         ({"columns": "sum"}, ValueError, "columns must be a non-empty sequence"),
+        ({"columns": 3}, ValueError, "columns must be a non-empty sequence, got 3"),
+        ({"name": 3}, TypeError, "name must be a non-empty string, got 3"),
         ({"columns": ["a"]}, ValueError, "must be distinct"),
         ({"columns": ["a b"]}, TypeError, "must be identifiers"),
     ],
@@ -341,6 +343,16 @@ def test_a_wrong_result_is_a_failure(result):
 def test_bad_studies(change, error, message):
     with pytest.raises(error, match=message):
         replace(STUDY, **change)
+
+
+def test_where_to_compute_and_where_to_store_are_checked(tmp_path):
+    with pytest.raises(TypeError, match=r"executor must be a concurrent.* got 'processes'"):
+        STUDY.run(tmp_path / "s.csv", executor="processes")
+    with pytest.raises(TypeError, match="path must be a path, got 3"):
+        STUDY.run(3)
+    with pytest.raises(ValueError, match="path must be a file, got the folder"):
+        STUDY.run(tmp_path)
+    assert not [*tmp_path.iterdir()]
 
 
 # --- progress and command line ----------------------------------------------------------------

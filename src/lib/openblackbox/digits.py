@@ -1,8 +1,12 @@
 """A small real job: images of handwritten digits, and networks trained on them under a mask."""
 
+import numbers
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
+
+from openblackbox.oracles import as_array, as_arrays
 
 __all__ = ["Digits", "load_digits", "masked_network", "train_classifier"]
 
@@ -48,6 +52,8 @@ def load_digits(*, rng, n_test=500):
     ------
     ImportError
         If scikit-learn is not installed.
+    TypeError
+        If ``rng`` is no generator.
     ValueError
         If ``n_test`` is out of range.
 
@@ -72,9 +78,10 @@ def load_digits(*, rng, n_test=500):
         from sklearn.datasets import load_digits as load
     except ImportError as error:
         raise ImportError("load_digits needs scikit-learn: pip install scikit-learn") from error
+    _check_rng(rng)
     images, labels = load(return_X_y=True)
-    if not 1 <= n_test < len(labels):
-        raise ValueError(f"n_test: expected 1 to {len(labels) - 1}, got {n_test}")
+    if not isinstance(n_test, numbers.Integral) or not 1 <= n_test < len(labels):
+        raise ValueError(f"n_test: expected 1 to {len(labels) - 1}, got {n_test!r}")
     order = rng.permutation(len(labels))
     images, labels = (images[order] / 16).astype(np.float32), labels[order].astype(np.int64)
     return Digits(images[n_test:], labels[n_test:], images[:n_test], labels[:n_test])
@@ -100,6 +107,10 @@ def masked_network(supports, *, rng):
     ------
     ImportError
         If torch is not installed.
+    TypeError
+        If ``rng`` is no generator, or ``supports`` no sequence.
+    ValueError
+        If the supports are not those of the layers of a network.
 
     Notes
     -----
@@ -114,6 +125,8 @@ def masked_network(supports, *, rng):
            [False, False,  True]])
     """
     torch = _import_torch("masked_network")
+    _check_rng(rng)
+    masks = _masks(supports)
 
     class Masked(torch.nn.Module):
         def __init__(self, mask):
@@ -124,8 +137,7 @@ def masked_network(supports, *, rng):
             return weight * self.mask
 
     layers = []
-    for support in supports:
-        mask = np.asarray(support) != 0
+    for mask in masks:
         bound = 1 / np.sqrt(np.maximum(mask.sum(axis=1), 1))
         linear = torch.nn.Linear(mask.shape[1], mask.shape[0])
         with torch.no_grad():
@@ -163,6 +175,11 @@ def train_classifier(module, inputs, labels, *, steps=300, learning_rate=0.02):
     ------
     ImportError
         If torch is not installed.
+    TypeError
+        If ``module`` is no module with parameters.
+    ValueError
+        If the examples are not finite, their shapes do not fit, a label is no class of the module,
+        ``steps`` is no positive integer, or ``learning_rate`` is not positive.
 
     Notes
     -----
@@ -178,17 +195,76 @@ def train_classifier(module, inputs, labels, *, steps=300, learning_rate=0.02):
     True
     """
     torch = _import_torch("train_classifier")
+    if not isinstance(module, torch.nn.Module) or not [*module.parameters()]:
+        raise TypeError(f"module: expected a torch.nn.Module with parameters, got {module!r}")
+    if not isinstance(steps, numbers.Integral) or steps < 1:
+        raise ValueError(f"steps: expected a positive integer, got {steps!r}")
+    if not isinstance(learning_rate, numbers.Real) or not 0 < learning_rate < np.inf:
+        raise ValueError(f"learning_rate: expected a positive number, got {learning_rate!r}")
+    inputs, labels = _examples(inputs, labels)
     kind = next(module.parameters()).dtype
     inputs, labels = torch.tensor(inputs, dtype=kind), torch.tensor(labels, dtype=torch.long)
     optimizer = torch.optim.Adam(module.parameters(), lr=learning_rate)
     losses = np.empty(steps)
     for step in range(steps):
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(module(inputs), labels)
+        loss = torch.nn.functional.cross_entropy(_scores(module, inputs, labels), labels)
         loss.backward()
         optimizer.step()
         losses[step] = loss.item()
     return losses
+
+
+def _check_rng(rng):
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng: expected a numpy.random.Generator, got a {type(rng).__name__}")
+
+
+def _masks(supports):
+    """Return the supports of a network as boolean matrices, or raise."""
+    arrays = as_arrays("supports", supports)
+    shapes = [array.shape for array in arrays]
+    if not arrays or any(len(shape) != 2 or 0 in shape for shape in shapes):
+        raise ValueError(f"supports: expected a non-empty matrix per layer, got shapes {shapes}")
+    if any(after[1] != before[0] for before, after in pairwise(shapes)):
+        raise ValueError(f"supports: expected widths that match, got shapes {shapes}")
+    for layer, array in enumerate(arrays):
+        if array.dtype.kind not in "fiub" or not np.isfinite(array).all():
+            raise ValueError(f"supports[{layer}]: expected booleans or finite numbers")
+    return [array != 0 for array in arrays]
+
+
+def _examples(inputs, labels):
+    """Return inputs (k, n_0) and whole labels (k,) as arrays, or raise."""
+    inputs, labels = as_array("inputs", inputs), as_array("labels", labels)
+    if inputs.ndim != 2 or not len(inputs):
+        raise ValueError(f"inputs: expected shape (k, n_0) with k >= 1, got {inputs.shape}")
+    if inputs.dtype.kind not in "fiub" or not np.isfinite(inputs).all():
+        raise ValueError("inputs: expected finite real numbers")
+    if labels.shape != inputs.shape[:1] or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels: expected {len(inputs)} integers, one per row of inputs, "
+            f"got {labels.dtype} of shape {labels.shape}"
+        )
+    return inputs, labels
+
+
+def _scores(module, inputs, labels):
+    """Return one score of each example for each class, or raise."""
+    try:
+        scores = module(inputs)
+    except RuntimeError as error:
+        shape = tuple(inputs.shape)
+        raise ValueError(f"inputs: the module does not take shape {shape}: {error}") from error
+    if scores.ndim != 2 or len(scores) != len(inputs):
+        got = tuple(scores.shape)
+        raise ValueError(f"module: expected scores of shape ({len(inputs)}, n_classes), got {got}")
+    if labels.min() < 0 or labels.max() >= scores.shape[1]:
+        raise ValueError(
+            f"labels: expected 0 to {scores.shape[1] - 1}, the classes of the module, "
+            f"got {int(labels.min())} to {int(labels.max())}"
+        )
+    return scores
 
 
 def _import_torch(name):

@@ -47,6 +47,11 @@ def _columns(columns, what: str) -> dict[str, list]:
         if isinstance(values, (str, bytes)) or not isinstance(values, (Sequence, np.ndarray)):
             raise TypeError(f"column {name!r} must be a sequence, got {type(values).__name__}")
         result[name] = values if isinstance(values, np.ndarray) else list(values)
+        nested = [entry for entry in result[name] if np.ndim(entry) > 0]
+        if nested:
+            raise ValueError(f"column {name!r} must be one-dimensional, got an entry {nested[0]!r}")
+    if not any(len(values) for values in result.values()):
+        raise ValueError(f"{what} must hold at least one row, got none")
     return result
 
 
@@ -71,7 +76,7 @@ def table(columns, *, caption: str, digits: int = MAX_DIGITS, tiny: float = 1e-1
     Raises
     ------
     ValueError
-        If the columns have different lengths or the caption is empty.
+        If the columns have different lengths or no row, or the caption is empty.
     TypeError
         If ``columns`` is not a mapping from names to sequences.
 
@@ -153,7 +158,7 @@ def figure_data(name: str, columns, *, digits: int = MAX_DIGITS, tiny: float = 1
     Raises
     ------
     ValueError
-        If ``name`` has another form, or a column is not one-dimensional.
+        If ``name`` has another form, a column is not one-dimensional, or there is no row.
     TypeError
         If ``columns`` is not a mapping from names to sequences.
 

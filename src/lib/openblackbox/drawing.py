@@ -11,6 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from openblackbox.oracles import as_arrays
+
 __all__ = ["draw_network", "draw_supports", "edge_list"]
 
 EDGE = "#999999"
@@ -28,12 +30,14 @@ def _pyplot(name: str):
 
 
 def _checked(supports) -> list[np.ndarray]:
-    arrays = [np.asarray(support) for support in supports]
+    arrays = as_arrays("supports", supports)
     if not arrays:
         raise ValueError("supports must hold at least one layer, got none")
     for layer, array in enumerate(arrays):
-        if array.ndim != 2:
+        if array.ndim != 2 or 0 in array.shape:
             raise ValueError(f"supports[{layer}] must be a matrix, got shape {array.shape}")
+        if array.dtype.kind not in "fiubc" or not np.isfinite(array).all():
+            raise ValueError(f"supports[{layer}] must hold finite numbers or booleans")
         if layer and array.shape[1] != arrays[layer - 1].shape[0]:
             raise ValueError(
                 f"supports[{layer}] must have {arrays[layer - 1].shape[0]} columns, "
@@ -122,7 +126,8 @@ def draw_network(
     Raises
     ------
     ValueError
-        If shapes do not fit, or a highlighted path uses an edge that is not in the supports.
+        If shapes do not fit, a number is not finite, or a highlighted path uses an edge that is
+        not in the supports.
     ImportError
         If matplotlib is not installed.
 
@@ -160,7 +165,7 @@ def draw_network(
             zorder=1,
         )
     for number, path in enumerate(highlight):
-        _draw_path(ax, list(path), supports, heights, number)
+        _draw_path(ax, _vertices(path), supports, heights, number)
     for level, width in enumerate(widths):
         ax.scatter(
             [level] * width,
@@ -202,6 +207,19 @@ def _activity(active, widths) -> list[np.ndarray]:
                 )
             on[level] = np.asarray(mask, dtype=bool)
     return on
+
+
+def _vertices(path) -> list[tuple[int, int]]:
+    """Return a highlighted path as pairs of integers, at least two, or raise."""
+    vertices = list(path) if hasattr(path, "__iter__") else []
+    if len(vertices) < 2 or any(
+        np.shape(vertex) != (2,) or np.asarray(vertex).dtype.kind not in "iu" for vertex in vertices
+    ):
+        shown = vertices or path
+        raise ValueError(
+            f"highlight must hold paths of two vertices (level, neuron) or more, got {shown!r}"
+        )
+    return vertices
 
 
 def _draw_path(ax, path, supports, heights, number) -> None:

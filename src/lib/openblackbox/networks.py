@@ -6,7 +6,7 @@ defined in `openblackbox.oracles` and `openblackbox.torch_oracle`, and re-export
 
 import numpy as np
 
-from openblackbox.oracles import CountingOracle, Oracle, Queries, points, same_length
+from openblackbox.oracles import CountingOracle, Oracle, Queries, as_arrays, points, same_length
 from openblackbox.torch_oracle import TorchOracle
 
 __all__ = ["CountingOracle", "Oracle", "Queries", "ReLUNetwork", "TorchOracle"]
@@ -165,9 +165,9 @@ class ReLUNetwork:
 
 def _checked_parameters(weights, biases):
     """Return the parameters as read-only arrays of one type, or raise with all the problems."""
-    weights = [np.asarray(weight) for weight in weights]
+    weights = as_arrays("weights", weights)
     if biases is not None:
-        biases = [np.asarray(bias) for bias in biases]
+        biases = as_arrays("biases", biases)
     named = [(f"weights[{i}]", weight) for i, weight in enumerate(weights)]
     named += [(f"biases[{i}]", bias) for i, bias in enumerate(biases or [])]
     wrong_type = [f"{name} is of {a.dtype}" for name, a in named if a.dtype.kind not in "fiub"]

@@ -158,7 +158,7 @@ def check_oracle(oracle):
 
 def points(name, value, size, dtype):
     """Return a point (size,) or a batch (k, size) as an array of ``dtype``, or raise."""
-    array = np.asarray(value)
+    array = as_array(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name}: expected real numbers, got an array of {array.dtype}")
     if array.ndim not in (1, 2) or array.shape[-1] != size:
@@ -170,6 +170,29 @@ def points(name, value, size, dtype):
             f"{name}: expected finite numbers of {np.dtype(dtype)}, got nan or infinity"
         )
     return array
+
+
+def as_array(name, value):
+    """Return what is array-like as an array, or raise an error that names it."""
+    if hasattr(value, "detach"):  # a torch tensor, without importing torch
+        value = value.detach().cpu()
+    try:
+        return np.asarray(value)
+    except (TypeError, ValueError) as error:  # such as rows of different lengths
+        raise ValueError(f"{name}: expected an array, got {_shown(value)}: {error}") from error
+
+
+def as_arrays(name, values):
+    """Return a sequence of what is array-like as a list of arrays, or raise."""
+    if isinstance(values, (str, bytes, dict, set)) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{name}: expected a sequence of arrays, got {_shown(values)}")
+    return [as_array(f"{name}[{number}]", value) for number, value in enumerate(values)]
+
+
+def _shown(value):
+    """Show a value in a message, at most a line of it."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def same_length(name, x, direction):

@@ -75,7 +75,7 @@ def rounded(value, digits: int = MAX_DIGITS, *, tiny: float = 1e-12):
         raise ValueError(f"digits must be an integer from 1 to {MAX_DIGITS}, got {digits!r}")
     if not 1 <= digits <= MAX_DIGITS:
         raise ValueError(f"digits must be from 1 to {MAX_DIGITS}, got {digits}")
-    if not 0 <= tiny < 1:
+    if not isinstance(tiny, numbers.Real) or not 0 <= tiny < 1:
         raise ValueError(f"tiny must be in [0, 1), got {tiny!r}")
     return _rounded(value, int(digits), float(tiny))
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
@@ -86,11 +87,17 @@ class Study:
 
     def __post_init__(self):
         """Check the arguments and turn the grid into plain Python values."""
+        if not isinstance(self.name, str) or not self.name:
+            raise TypeError(f"name must be a non-empty string, got {self.name!r}")
         if not callable(self.function):
             raise TypeError(f"function must be callable, got {self.function!r}")
         if not isinstance(self.grid, Mapping) or not self.grid:
             raise ValueError(f"grid must be a non-empty mapping, got {self.grid!r}")
-        if isinstance(self.columns, str) or not list(self.columns):
+        if (
+            isinstance(self.columns, str)
+            or not isinstance(self.columns, Sequence)
+            or not [*self.columns]
+        ):
             raise ValueError(f"columns must be a non-empty sequence, got {self.columns!r}")
         grid = {}
         for key, values in self.grid.items():
@@ -145,6 +152,8 @@ class Study:
         ------
         StudyError
             If cells failed, after all others were computed and kept.
+        TypeError
+            If ``path`` is no path or ``executor`` no executor.
         ValueError
             If the file at ``path`` belongs to another study: other columns or other cells.
         RuntimeError
@@ -157,6 +166,10 @@ class Study:
         a line counts whole or not at all. When all cells are there, they are sorted, written to
         a temporary file, and moved to ``path`` in one step.
         """
+        if not (executor is None or hasattr(executor, "submit")):
+            raise TypeError(f"executor must be a concurrent.futures.Executor, got {executor!r}")
+        if not (path is None or isinstance(path, (str, os.PathLike))):
+            raise TypeError(f"path must be a path, got {path!r}")
         cells = self.cells()
         keys = [self._key(cell) for cell in cells]
         if path is None:

@@ -111,6 +111,8 @@ class Journal:
         self.empty = True
         if not self.path.parent.is_dir():
             raise ValueError(f"path must be in an existing folder, got {self.path}")
+        if self.path.is_dir():
+            raise ValueError(f"path must be a file, got the folder {self.path}")
         self.stored = self._checked(*read_rows(self.path), self.path) if self.path.exists() else []
         self.stream = self.partial.open("a+b")
         try:

@@ -26,9 +26,10 @@ class TorchOracle:
     ImportError
         If torch is not installed.
     TypeError
-        If ``module`` is not a ``torch.nn.Module``.
+        If ``module`` is not a ``torch.nn.Module``, or has complex parameters.
     ValueError
-        If ``n_inputs`` cannot be inferred, or the module's answers do not have the sizes given.
+        If ``n_inputs`` cannot be inferred, the module's answers do not have the sizes given, a
+        parameter or a buffer is not finite, or ``dtype`` is no real floating type.
 
     Notes
     -----
@@ -56,23 +57,22 @@ class TorchOracle:
         self._torch = torch = _import_torch()
         if not isinstance(module, torch.nn.Module):
             raise TypeError(f"module: expected a torch.nn.Module, got a {type(module).__name__}")
-        self.dtype = np.dtype(dtype)
-        self._torch_dtype = torch.from_numpy(np.zeros(1, dtype=self.dtype)).dtype
-        if not self._torch_dtype.is_floating_point:
-            raise ValueError(f"dtype: expected a real floating type, got {self.dtype}")
+        self.dtype, self._torch_dtype = _real_types(torch, dtype)
+        _check_parameters(module)
         self._module = _copied(module).to("cpu", self._torch_dtype)
         self._module.eval().requires_grad_(False)
-        self.n_inputs = _inferred_inputs(module) if n_inputs is None else int(n_inputs)
+        self.n_inputs = _inferred_inputs(module) if n_inputs is None else _size(n_inputs)
         try:
             answer = self._module(torch.zeros(2, self.n_inputs, dtype=self._torch_dtype))
         except RuntimeError as error:
             raise ValueError(
                 f"n_inputs: the module does not take a batch of shape (2, {self.n_inputs}): {error}"
             ) from error
-        if answer.ndim != 2 or len(answer) != 2:
+        got = tuple(answer.shape) if torch.is_tensor(answer) else f"a {type(answer).__name__}"
+        if not torch.is_tensor(answer) or answer.ndim != 2 or len(answer) != 2:
             raise ValueError(
                 f"module: expected an answer of shape (2, n_outputs) to a batch of 2 points, "
-                f"got {tuple(answer.shape)}"
+                f"got {got}"
             )
         if n_outputs is not None and n_outputs != answer.shape[1]:
             raise ValueError(f"n_outputs: got {n_outputs}, the module returns {answer.shape[1]}")
@@ -145,6 +145,36 @@ def _import_torch():
             "TorchOracle needs torch: pip install torch, or pip install 'openblackbox[book]'"
         ) from error
     return torch
+
+
+def _real_types(torch, dtype):
+    """Return a real floating type as numpy's and as torch's, or raise."""
+    try:
+        kind = np.dtype(dtype)
+        torch_kind = torch.from_numpy(np.zeros(1, dtype=kind)).dtype
+    except TypeError as error:
+        raise ValueError(f"dtype: expected a real floating type, got {dtype!r}") from error
+    if not torch_kind.is_floating_point:
+        raise ValueError(f"dtype: expected a real floating type, got {kind}")
+    return kind, torch_kind
+
+
+def _size(n_inputs):
+    """Return a number of inputs as an int, or raise."""
+    if isinstance(n_inputs, bool) or not isinstance(n_inputs, (int, np.integer)) or n_inputs < 1:
+        raise ValueError(f"n_inputs: expected a positive integer, got {n_inputs!r}")
+    return int(n_inputs)
+
+
+def _check_parameters(module):
+    """Raise when parameters or buffers are complex, nan or infinite, with all their names."""
+    named = [*module.named_parameters(), *module.named_buffers()]
+    unreal = [name for name, value in named if value.is_complex()]
+    if unreal:
+        raise TypeError(f"module: expected real parameters, complex are {', '.join(unreal)}")
+    bad = [name for name, value in named if not bool(value.isfinite().all())]
+    if bad:
+        raise ValueError(f"module: nan or infinite entries in {', '.join(bad)}")
 
 
 def _copied(module):
