@@ -45,7 +45,7 @@ $(READY): requirements.lock pyproject.toml
 setup: $(READY)  ## make .venv, install the lock and the package
 
 book: $(HTML)  ## build the pages from the executed notebooks
-	@echo "The book is at file://$(CURDIR)/_build/html/index.html"
+	@$(BIN)/python -c 'import pathlib; print("The book is at", pathlib.Path("_build/html/index.html").resolve().as_uri())'
 
 # The names of the sources: it is rewritten only when a file was added or taken away.
 _build/sources: FORCE
