@@ -1,6 +1,7 @@
 import math
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openblackbox.study import Study, StudyError, read_study
 from openblackbox.studycommand import main
-from openblackbox.studyfile import from_text, to_text
+from openblackbox.studyfile import Journal, from_text, to_text
 
 CALLS = []
 MODULE = """
@@ -256,6 +257,33 @@ def test_two_writers_at_a_time_are_refused(tmp_path):
     assert study.run(tmp_path / "s.csv") == {"a": [1], "r": [1]}
 
 
+def test_a_run_that_ends_while_another_begins_loses_nothing(tmp_path, monkeypatch):
+    path, partial = tmp_path / "s.csv", tmp_path / "s.csv.partial"
+    lock, ended = Journal._lock, []
+
+    def other_run_ends_first(journal):
+        if not ended:
+            ended.append(True)
+            STUDY.run(path)  # stores its rows, and removes the file that this run has just opened
+            CALLS.clear()
+            assert not partial.exists()
+        lock(journal)
+
+    def interrupted(a, b):
+        if a == 4:
+            raise KeyboardInterrupt
+        return record(a, b)
+
+    monkeypatch.setattr(Journal, "_lock", other_run_ends_first)
+    assert STUDY.run(path) == EXPECTED
+    assert CALLS == []
+    ended.clear()
+    more = {"a": [3, 1, 2, 5, 4], "b": [0.1, -1.0]}
+    with pytest.raises(KeyboardInterrupt):
+        replace(STUDY, grid=more, function=interrupted).run(path)
+    assert [line[0] for line in partial.read_text().splitlines()] == ["a", "5", "5"]
+
+
 @pytest.mark.parametrize(
     "content, message",
     [("", "expected a header"), ("a,b\n1\n", "line 2 has 1 fields"), ("a\n1", "unfinished")],
@@ -415,11 +443,56 @@ def test_command_line_as_a_module(tmp_path, module):
     assert done.stdout == ""
 
 
+def _alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = Path(f"/proc/{pid}/stat")
+    return not (state.exists() and state.read_text().rsplit(")", 1)[1].split()[0] == "Z")
+
+
+def test_the_workers_of_a_killed_process_end(tmp_path, module):
+    folder = module()
+    (folder / "slow_study.py").write_text(
+        "import os, time\nfrom openblackbox.study import Study\n"
+        "def cell(a):\n    time.sleep(0.02)\n    return {'pid': os.getpid()}\n"
+        "STUDY = Study('slow', cell, {'a': range(10000)}, ['pid'])\n"
+    )
+    partial = tmp_path / "o.csv.partial"
+    command = [sys.executable, "-m", "openblackbox.study", "slow_study:STUDY", "--quiet"]
+    command += ["--out", str(tmp_path / "o.csv"), "--executor", "processes", "--workers", "1"]
+    process = subprocess.Popen(command)
+    deadline = time.monotonic() + 30
+    try:
+        while not (partial.exists() and partial.read_bytes().count(b"\n") >= 3):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    finally:
+        process.kill()
+        process.wait()
+    worker = int(partial.read_text().splitlines()[1].split(",")[1])
+    assert worker != process.pid
+    while _alive(worker):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_the_command_line_says_in_a_line_what_is_wrong(tmp_path, module, capsys):
+    module()
+    for place in (tmp_path / "none" / "o.csv", tmp_path):
+        assert main(["some_studies:STUDY", "--out", str(place), "--quiet"]) == 1
+        shown = capsys.readouterr()
+        assert shown.out == ""
+        assert re.fullmatch(rf"{re.escape(str(place))}: path must be .*\n", shown.err)
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
         (["nowhere:STUDY", "--out", "o"], "cannot load 'nowhere:STUDY'"),
-        (["some_studies", "--out", "o"], "cannot load 'some_studies'"),
+        (["some_studies", "--out", "o"], "study must read package.module:NAME, got 'some_studies'"),
+        (["some_studies:NONE", "--out", "o"], "cannot load 'some_studies:NONE'"),
         (["some_studies:OTHER", "--out", "o"], "must be a Study, got int"),
         (["some_studies:STUDY"], "--out"),
         (["some_studies:STUDY", "--out", "o", "--workers", "0"], "--workers must be at least 1"),

@@ -5,12 +5,24 @@ from __future__ import annotations
 import argparse
 import importlib
 import multiprocessing
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
 from openblackbox.study import Study, StudyError
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it is gone: a killed one cannot tell it."""
+
+    def watch():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
@@ -20,7 +32,8 @@ def _executor(kind: str, workers: int | None):
         yield None
     elif kind == "processes":
         # A fresh interpreter per worker: a fork of a process with threads can hang.
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(workers, context, initializer=_end_with_parent) as pool:
             yield pool
     else:
         try:
@@ -51,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.workers is not None and options.workers < 1:
         parser.error(f"--workers must be at least 1, got {options.workers}")
     module, _, attribute = options.study.partition(":")
+    if not module or not attribute:
+        parser.error(f"study must read package.module:NAME, got {options.study!r}")
     try:
         study = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
@@ -62,8 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             columns = study.run(
                 options.out, executor=executor, progress=False if options.quiet else None
             )
-    except StudyError as error:
-        print(error, file=sys.stderr)
+    except (StudyError, ValueError, RuntimeError, OSError) as error:
+        # Failed cells, a file of another study, another writer, a folder that is not there.
+        print(f"{options.out}: {error}", file=sys.stderr)
         return 1
     print(f"{options.out}: {len(columns[study.header[0]])} cells")
     return 0

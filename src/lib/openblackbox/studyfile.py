@@ -113,14 +113,32 @@ class Journal:
             raise ValueError(f"path must be in an existing folder, got {self.path}")
         if self.path.is_dir():
             raise ValueError(f"path must be a file, got the folder {self.path}")
-        self.stored = self._checked(*read_rows(self.path), self.path) if self.path.exists() else []
-        self.stream = self.partial.open("a+b")
+        self.stored: list[list[str]] = []
+        self._open()
         try:
-            self._lock()
+            # Read under the lock: a run that ends just now has stored its rows before it lets go.
+            if self.path.exists():
+                self.stored = self._checked(*read_rows(self.path), self.path)
             self.rows = [*self.stored, *self._recover()]
         except BaseException:
-            self.stream.close()
+            self.empty = os.fstat(self.stream.fileno()).st_size == 0
+            self.__exit__()
             raise
+
+    def _open(self) -> None:
+        """Open the partial file and lock it; again if another run removed it in between."""
+        while True:
+            self.stream = self.partial.open("a+b")
+            try:
+                self._lock()
+                if os.path.samestat(os.fstat(self.stream.fileno()), self.partial.stat()):
+                    return
+            except FileNotFoundError:
+                pass
+            except BaseException:
+                self.stream.close()
+                raise
+            self.stream.close()
 
     def _lock(self) -> None:
         """Refuse a second writer. The lock of a killed run is released by the system."""
@@ -176,6 +194,8 @@ class Journal:
 
     def __exit__(self, *_):
         """Close the partial file; remove it if it holds nothing that is not stored."""
+        if self.empty and os.name == "posix":  # still locked: the next run's file is not touched
+            self.partial.unlink(missing_ok=True)
         self.stream.close()
-        if self.empty:
+        if self.empty and os.name != "posix":  # elsewhere an open file cannot be removed
             self.partial.unlink(missing_ok=True)
