@@ -99,6 +99,22 @@ def cell_problems(notebook: NotebookNode) -> list[str]:
     return problems
 
 
+def check_problems(notebook: NotebookNode) -> list[str]:
+    """Check that no cell asks nbval to look away: only the output of a slider is ignored."""
+    problems = []
+    for number, cell in enumerate(notebook.cells):
+        if cell.cell_type != "code":
+            continue
+        ignored = "nbval-ignore-output" in tags(cell)
+        if ignored and "slider_figure(" not in cell.source:
+            problems.append(f"cell {number}: only a slider's output may be ignored")
+        if {"nbval-skip", "nbval-check-output"} & {*tags(cell)}:
+            problems.append(f"cell {number}: every cell is run and compared; drop its nbval tag")
+        if re.search(r"^\s*#+\s*(NBVAL|PYTEST_VALIDATE)_", cell.source, re.M):
+            problems.append(f"cell {number}: a comment tells nbval what to check; drop it")
+    return problems
+
+
 def figure_problems(notebook: NotebookNode) -> list[str]:
     """Check that every figure has a name, a caption, an alt text and its data."""
     problems = []
@@ -121,8 +137,6 @@ def figure_problems(notebook: NotebookNode) -> list[str]:
             continue
         if not cell.metadata["mystnb"].get("image", {}).get("alt"):
             problems.append(f"{where}: the figure has no alt text")
-        if "nbval-ignore-output" in tags(cell):
-            problems.append(f"{where}: only a slider's output may be ignored")
         after = code[number + 1] if number + 1 < len(code) else None
         if after is None or "figure_data(" not in after.source or "remove-input" not in tags(after):
             problems.append(
@@ -138,7 +152,7 @@ def output_problems(executed: NotebookNode) -> list[str]:
     problems = []
     for number, cell in enumerate(executed.cells):
         shown = [out for out in cell.get("outputs", []) if "data" in out]
-        drawn = [out for out in shown if "image/png" in out["data"]]
+        drawn = [out for out in shown if any(kind.startswith("image/") for kind in out["data"])]
         if drawn and not figure_options(cell):
             problems.append(f"cell {number}: shows a figure without number, caption and alt text")
         if figure_options(cell) and len(shown) != 1:
@@ -214,6 +228,7 @@ def chapter_problems(notebook: NotebookNode) -> list[str]:
     checks = (
         frame_problems,
         cell_problems,
+        check_problems,
         figure_problems,
         statement_problems,
         exercise_problems,

@@ -179,6 +179,17 @@ FAULTS = {
     "no data": ('figure_data("x", {"a": [1]})', "pass", "no data"),
     "visible data": (":tags: [remove-input]\n\n", "", "no data"),
     "ignored figure": ("tags: [hide-input]\n", "tags: [nbval-ignore-output]\n", "ignored"),
+    "ignored text": (
+        "```{code-cell} ipython3\nassert",
+        "```{code-cell} ipython3\n:tags: [nbval-ignore-output]\n\nassert",
+        "only a slider's output",
+    ),
+    "skipped cell": (
+        "```{code-cell} ipython3\nassert",
+        "```{code-cell} ipython3\n:tags: [nbval-skip]\n\nassert",
+        "drop its nbval tag",
+    ),
+    "ignored by comment": ("assert 1 + 1", "# NBVAL_IGNORE_OUTPUT\nassert 1 + 1", "drop it"),
     "slider compared": (", nbval-ignore-output]", "]", "nbval-ignore-output"),
     "no proof": ("```{prf:proof}\n:class: dropdown\nBy counting.\n```", "", "'Two' has no proof"),
     "unfolded proof": (":class: dropdown\nBy counting", "By counting", "not folded"),
@@ -232,14 +243,16 @@ def _shown(*kinds):
 def test_output_faults_are_caught():
     figure = {"mystnb": {"figure": {"name": "fig-x", "caption": "c"}}}
     plain = nbformat.v4.new_code_cell("plot()", outputs=_shown("image/png"))
+    vector = nbformat.v4.new_code_cell("plot()", outputs=_shown("image/svg+xml"))
     double = nbformat.v4.new_code_cell(
         "plot()", metadata=figure, outputs=_shown("image/png", "text/html")
     )
     sound = nbformat.v4.new_code_cell("plot()", metadata=figure, outputs=_shown("image/png"))
     notebook = nbformat.v4.new_notebook(cells=[sound])
     assert anatomy.output_problems(notebook) == []
-    notebook = nbformat.v4.new_notebook(cells=[plain, double])
+    notebook = nbformat.v4.new_notebook(cells=[plain, double, vector])
     problems = anatomy.output_problems(notebook)
-    assert len(problems) == 2
+    assert len(problems) == 3
     assert "without number" in problems[0]
     assert "got 2" in problems[1]
+    assert "without number" in problems[2]
