@@ -47,10 +47,11 @@ setup: $(READY)  ## make .venv, install the lock and the package
 book: $(HTML)  ## build the pages from the executed notebooks
 	@$(BIN)/python -c 'import pathlib; print("The book is at", pathlib.Path("_build/html/index.html").resolve().as_uri())'
 
-# The names of the sources: it is rewritten only when a file was added or taken away.
+# The names of the sources and the address of the buttons: rewritten only when one of them changes.
+MADE_OF := $(BOOK_REPOSITORY_URL) $(BOOK_REPOSITORY_BRANCH) $(SOURCES)
 _build/sources: FORCE
 	@mkdir -p _build
-	@echo '$(SOURCES)' | cmp -s - $@ || echo '$(SOURCES)' > $@
+	@echo '$(MADE_OF)' | cmp -s - $@ || echo '$(MADE_OF)' > $@
 
 # The folder build/ holds the library of the last wheel, also the modules removed since.
 $(HTML): $(READY) _config.yml _toc.yml _build/sources $(SOURCES)
