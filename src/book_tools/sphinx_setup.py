@@ -21,7 +21,7 @@ def add_launch_buttons(app, config):
         **config.html_theme_options,
         "repository_url": address,
         "repository_branch": os.environ.get("BOOK_REPOSITORY_BRANCH", "main"),
-        "path_to_docs": ".",
+        "path_to_docs": "",
         "use_repository_button": True,
         "launch_buttons": {
             "binderhub_url": "https://mybinder.org",

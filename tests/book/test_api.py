@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+from types import SimpleNamespace
 
 import numpydoc.validate
 import openblackbox
@@ -103,3 +104,19 @@ def test_the_chapter_that_a_docstring_names_exists(thing):
     text = inspect.getdoc(thing)
     if "Defined in the" in text:
         assert ":ref:" in sphinx_setup.link_chapter(text, sphinx_setup.chapter_labels())
+
+
+def test_buttons_are_there_when_the_address_of_the_repository_is_known(monkeypatch):
+    config = SimpleNamespace(html_theme_options={"kept": True})
+    monkeypatch.delenv(sphinx_setup.REPOSITORY_VARIABLE, raising=False)
+    sphinx_setup.add_launch_buttons(None, config)
+    assert config.html_theme_options == {"kept": True}
+    monkeypatch.setenv(sphinx_setup.REPOSITORY_VARIABLE, "https://example.org/a/b")
+    monkeypatch.setenv("BOOK_REPOSITORY_BRANCH", "stable")
+    sphinx_setup.add_launch_buttons(None, config)
+    options = config.html_theme_options
+    assert options["kept"]
+    assert options["repository_url"] == "https://example.org/a/b"
+    assert options["repository_branch"] == "stable"
+    assert options["path_to_docs"] == ""  # "." would stand in the addresses of the notebooks
+    assert {"binderhub_url", "colab_url"} <= options["launch_buttons"].keys()
