@@ -133,7 +133,11 @@ def test_panels_on_given_axes(ax):
         (lambda ax: draw_network(SUPPORTS, ax=ax, active=[]), "active must have 1 entries, got 0"),
         (
             lambda ax: draw_network(SUPPORTS, ax=ax, active=[[True]]),
-            r"active\[0\] must have shape \(2,\), got \(1,\)",
+            r"active\[0\] must have shape \(2,\) and hold booleans, got bool of shape \(1,\)",
+        ),
+        (
+            lambda ax: draw_network(SUPPORTS, ax=ax, active=[["on", "off"]]),
+            "and hold booleans, got <U3",
         ),
         (
             lambda ax: draw_network(SUPPORTS, ax=ax, level_names=["a"]),
@@ -145,4 +149,21 @@ def test_panels_on_given_axes(ax):
 )
 def test_bad_drawings(ax, call, message):
     with pytest.raises(ValueError, match=message):
+        call(ax)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda ax: draw_network(None, ax=ax), "supports: expected a sequence of arrays, got None"),
+        (lambda ax: draw_network(SUPPORTS, ax=ax, active=3), "active: expected a sequence"),
+        (
+            lambda ax: draw_network(SUPPORTS, ax=ax, level_names="abc"),
+            "level_names must be a sequence of strings, got 'abc'",
+        ),
+        (lambda ax: draw_supports(SUPPORTS, names=3), "names must be a sequence of strings, got 3"),
+    ],
+)
+def test_drawings_of_something_else(ax, call, message):
+    with pytest.raises(TypeError, match=message):
         call(ax)

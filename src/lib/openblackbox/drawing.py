@@ -150,8 +150,7 @@ def draw_network(
     widths = [supports[0].shape[1], *(len(support) for support in supports)]
     on = _activity(active, widths)
     names = [str(level) for level in range(len(widths))] if level_names is None else level_names
-    if len(names) != len(widths):
-        raise ValueError(f"level_names must have {len(widths)} entries, got {len(names)}")
+    names = _texts("level_names", names, len(widths))
     ax = pyplot.gca() if ax is None else ax
     heights = [_heights(width) for width in widths]
     for level, start, end in zip(*edge_list(supports).values(), strict=True):
@@ -195,17 +194,28 @@ def draw_network(
     return ax
 
 
+def _texts(name, texts, length) -> list[str]:
+    """Return a sequence of strings of a given length as a list, or raise."""
+    if isinstance(texts, str) or not isinstance(texts, Sequence):
+        raise TypeError(f"{name} must be a sequence of strings, got {texts!r}")
+    if len(texts) != length:
+        raise ValueError(f"{name} must have {length} entries, got {len(texts)}")
+    return list(texts)
+
+
 def _activity(active, widths) -> list[np.ndarray]:
     on = [np.ones(width, dtype=bool) for width in widths]
     if active is not None:
+        active = as_arrays("active", active)
         if len(active) != len(widths) - 2:
             raise ValueError(f"active must have {len(widths) - 2} entries, got {len(active)}")
         for level, mask in enumerate(active, start=1):
-            if np.shape(mask) != (widths[level],):
+            if mask.shape != (widths[level],) or mask.dtype.kind not in "biu":
                 raise ValueError(
-                    f"active[{level - 1}] must have shape ({widths[level]},), got {np.shape(mask)}"
+                    f"active[{level - 1}] must have shape ({widths[level]},) and hold booleans, "
+                    f"got {mask.dtype} of shape {mask.shape}"
                 )
-            on[level] = np.asarray(mask, dtype=bool)
+            on[level] = mask.astype(bool)
     return on
 
 
@@ -288,10 +298,10 @@ def draw_supports(supports, *, axes=None, names: Sequence[str] | None = None):
     if axes is None:
         widths = [support.shape[1] for support in supports[::-1]]
         _, axes = pyplot.subplots(1, n_layers, squeeze=False, width_ratios=widths)
+    names = _texts("names", names, n_layers)
     panels = list(np.asarray(axes, dtype=object).ravel())
-    for what, got in (("axes", panels), ("names", list(names))):
-        if len(got) != n_layers:
-            raise ValueError(f"{what} must have {n_layers} entries, got {len(got)}")
+    if len(panels) != n_layers:
+        raise ValueError(f"axes must have {n_layers} entries, got {len(panels)}")
     for panel, support, name in zip(panels, supports[::-1], names[::-1], strict=True):
         rows, columns = support.shape
         colours = np.where(support[..., None], (0, 114, 178), (255, 255, 255)).astype(np.uint8)
