@@ -223,3 +223,21 @@ def test_single_precision_stays_single_and_extreme_scales_are_safe():
 def test_bad_input_is_named(call, match):
     with pytest.raises(ValueError, match=match):
         call()
+
+
+@pytest.mark.parametrize(
+    "call, error, match",
+    [
+        (lambda: canonical(None), TypeError, "network: weights: expected a sequence of arrays"),
+        (lambda: canonical("ab"), TypeError, "network: weights: expected a sequence of arrays"),
+        (lambda: canonical([["a"]]), TypeError, r"network: weights\[0\]: expected numbers"),
+        (lambda: canonical([[[1.0], [1.0, 2.0]]]), ValueError, r"weights\[0\]: expected an array"),
+        (lambda: rescale([np.ones((1, 1))] * 2, None), TypeError, "scales: expected a sequence"),
+        (lambda: rescale([np.ones((1, 1))] * 2, [["a"]]), TypeError, r"scales\[0\]: .* numbers"),
+        (lambda: rescale([np.full((1, 1), 1e200)] * 2, [[1e200]]), OverflowError, "too large"),
+        (lambda: gauge_distance([np.ones((1, 1))], 3), TypeError, "network: weights: expected"),
+    ],
+)
+def test_input_of_another_kind_is_named(call, error, match):
+    with pytest.raises(error, match=match):
+        call()

@@ -5,6 +5,7 @@ import pytest
 from openblackbox.data import data_path
 from openblackbox.multitree.shallow import recover_shallow
 from openblackbox.multitree.shallow_study import (
+    EXACT,
     STUDY,
     count_queries,
     expected_doublings,
@@ -74,8 +75,13 @@ def test_the_counts_are_those_of_a_recovery(block):
         (found.network.biases[1], network.biases[1]),
     ]
     error = max(np.abs(a - b).max() / np.abs(b).max() for a, b in pairs)
-    assert counts["error"] == pytest.approx(error, rel=1e-9)
-    assert 0 < error < 1e-12
+    assert counts["exact"] is True
+    assert 0 < error < EXACT == 1e-13
+
+
+def test_an_error_is_not_called_exact(monkeypatch):
+    monkeypatch.setattr("openblackbox.multitree.shallow_study.EXACT", 1e-18)
+    assert count_queries(2, 1.0, 3)["exact"] is False
 
 
 def test_the_table_in_the_book_is_that_of_the_study():
@@ -92,5 +98,5 @@ def test_the_table_in_the_book_is_that_of_the_study():
     row = STUDY.cells().index({"block": 2, "ratio": 100.0, "seed": 7})
     for name in ("jacobians", "evaluations", "doublings", "parameters"):
         assert stored[name][row] == fresh[name]
-    assert max(stored["error"]) < 1e-13
+    assert all(exact is True for exact in stored["exact"])
     assert set(fresh) == set(STUDY.columns)

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from openblackbox.multitree.rankone import unit_rows
+from openblackbox.oracles import as_arrays
 
 __all__ = ["canonical", "gauge_distance", "rescale"]
 
@@ -38,6 +39,10 @@ def rescale(network, scales: Sequence):
     ------
     ValueError
         Bad shapes, NaN or infinity, a scale that is zero, or not positive for a ReLU network.
+    TypeError
+        No sequence of arrays, or arrays of something else than numbers.
+    OverflowError
+        A weight or bias would exceed the largest number of its precision.
 
     Notes
     -----
@@ -50,13 +55,13 @@ def rescale(network, scales: Sequence):
     (array([ 2., -1.]), array([ 1., -3.]))
     """
     weights, biases, rebuild = _read("network", network)
+    scales = _numbers("scales", scales)
     if len(scales) != len(weights) - 1:
         raise ValueError(
             f"scales: expected {len(weights) - 1} vectors, one per hidden layer, got {len(scales)}"
         )
     diagonals = []
     for layer, (scale, weight) in enumerate(zip(scales, weights, strict=False)):
-        scale = np.asarray(scale)
         if scale.shape != (len(weight),):
             raise ValueError(f"scales[{layer}]: expected shape ({len(weight)},), got {scale.shape}")
         if not np.isfinite(scale).all() or not scale.all():
@@ -67,12 +72,15 @@ def rescale(network, scales: Sequence):
     one = np.ones(1, np.float32)  # keeps single precision single
     columns = [one, *diagonals]
     rows = [*diagonals, one]
-    weights = [
-        row[:, None] * weight / column
-        for row, weight, column in zip(rows, weights, columns, strict=True)
-    ]
-    if biases is not None:
-        biases = [row * bias for row, bias in zip(rows, biases, strict=True)]
+    with np.errstate(over="ignore", invalid="ignore"):
+        weights = [
+            row[:, None] * weight / column
+            for row, weight, column in zip(rows, weights, columns, strict=True)
+        ]
+        if biases is not None:
+            biases = [row * bias for row, bias in zip(rows, biases, strict=True)]
+    if not all(np.isfinite(array).all() for array in (*weights, *(biases or ()))):
+        raise OverflowError("scales: too large, a weight or bias would exceed its precision")
     return rebuild(weights, biases)
 
 
@@ -207,16 +215,14 @@ def _read(name: str, network):
         (weights, biases), rebuild = network, lambda w, b: (w, b)
     else:
         weights, biases, rebuild = network, None, lambda w, b: w
-    weights = [np.asarray(weight) for weight in weights]
-    weights = [weight.astype(np.result_type(weight, np.float32)) for weight in weights]
+    weights = _numbers(f"{name}: weights", weights)
     shapes = [weight.shape for weight in weights]
     if not weights or any(len(shape) != 2 for shape in shapes):
         raise ValueError(f"{name}: expected one matrix per layer, got shapes {shapes}")
     if any(after[1] != before[0] for before, after in pairwise(shapes)):
         raise ValueError(f"{name}: expected widths that match, got shapes {shapes}")
     if biases is not None:
-        biases = [np.asarray(bias) for bias in biases]
-        biases = [bias.astype(np.result_type(bias, np.float32)) for bias in biases]
+        biases = _numbers(f"{name}: biases", biases)
         if [bias.shape for bias in biases] != [(shape[0],) for shape in shapes]:
             raise ValueError(
                 f"{name}: expected one bias per neuron, got shapes {[b.shape for b in biases]}"
@@ -224,6 +230,15 @@ def _read(name: str, network):
     if not all(np.isfinite(array).all() for array in (*weights, *(biases or ()))):
         raise ValueError(f"{name}: holds NaN or infinity")
     return weights, biases, rebuild
+
+
+def _numbers(name: str, arrays) -> list[np.ndarray]:
+    """Floating arrays, real or complex, in single precision or better."""
+    arrays = as_arrays(name, arrays)
+    for number, array in enumerate(arrays):
+        if array.dtype.kind not in "biufc":
+            raise TypeError(f"{name}[{number}]: expected numbers, got dtype {array.dtype}")
+    return [array.astype(np.result_type(array, np.float32)) for array in arrays]
 
 
 def _row_norms(matrix: np.ndarray) -> np.ndarray:
