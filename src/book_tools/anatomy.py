@@ -18,6 +18,13 @@ SECTIONS = (
     "Summary",
     "Further reading",
 )
+PART_PAGE = (
+    "What you will learn",
+    "What you need",
+    "How long it takes",
+    "The chapters",
+    "What you take away",
+)
 LONGEST_CELL = 25
 MEDIAN_CELL = 8
 FEWEST_EXERCISES = 4
@@ -220,6 +227,13 @@ def exercise_problems(notebook: NotebookNode) -> list[str]:
         problems.append(f"{label} has no {missing}")
     if len(executed) < FEWEST_EXERCISES - 1:
         problems.append(f"{len(executed)} solutions run code, at least {FEWEST_EXERCISES - 1}")
+    return problems
+
+
+def part_problems(text: str, chapters: list[str]) -> list[str]:
+    """Check that the page of a part says what a reader asks first, and names its chapters."""
+    problems = [f"missing **{name}**" for name in PART_PAGE if f"**{name}" not in text]
+    problems += [f"does not name {name}" for name in chapters if name not in text]
     return problems
 
 

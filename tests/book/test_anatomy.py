@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from book_tools import anatomy
+from book_tools import BOOK, anatomy
 from book_tools.chapters import chapter_sources, read_source
 
 SOUND = """---
@@ -234,6 +234,23 @@ def test_long_cells_on_the_whole_are_caught(tmp_path):
         assert short in text
         text = text.replace(short, "assert True\n" * 9 + short, 1)
     assert any("median" in problem for problem in problems_of(text, tmp_path))
+
+
+def _parts():
+    return sorted({source.parent for source in chapter_sources()})
+
+
+@pytest.mark.parametrize("part", _parts(), ids=lambda part: part.name)
+def test_part_has_its_page(part):
+    chapters = [path.stem for path in chapter_sources() if path.parent == part]
+    assert anatomy.part_problems((part / "index.md").read_text(), chapters) == []
+
+
+@pytest.mark.parametrize("missing", [*anatomy.PART_PAGE, "factorization"])
+def test_an_incomplete_part_page_is_caught(missing):
+    text = (BOOK / "multitree" / "index.md").read_text()
+    problems = anatomy.part_problems(text.replace(missing, "Else"), ["factorization"])
+    assert any(missing in problem for problem in problems)
 
 
 def _shown(*kinds):
