@@ -50,26 +50,28 @@ class ChapterStatus:
     wall_seconds: float
 
 
+def contents(source: Path) -> dict:
+    """Count what a chapter holds."""
+    notebook = read_source(source)
+    text = prose(notebook)
+    names = [match["name"] for match in DIRECTIVE.finditer(text)]
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    return {
+        "title": next(line[2:] for line in text.splitlines() if line.startswith("# ")),
+        "cells": len(code),
+        "figures": sum(bool(figure_options(cell)) for cell in code),
+        "statements": sum(name.removeprefix("prf:") in _STATEMENTS for name in names),
+        "exercises": names.count("exercise"),
+    }
+
+
 def measure(source: Path) -> ChapterStatus:
     """Execute a chapter in a fresh kernel; count CPU time of the kernel, its start included."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     execute(source)
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    notebook = read_source(source)
-    text = prose(notebook)
-    names = [match["name"] for match in DIRECTIVE.finditer(text)]
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    return ChapterStatus(
-        source=source,
-        title=next(line[2:] for line in text.splitlines() if line.startswith("# ")),
-        cells=len(code),
-        figures=sum(bool(figure_options(cell)) for cell in code),
-        statements=sum(name.removeprefix("prf:") in _STATEMENTS for name in names),
-        exercises=names.count("exercise"),
-        cpu_seconds=cpu,
-        wall_seconds=wall,
-    )
+    return ChapterStatus(source=source, cpu_seconds=cpu, wall_seconds=wall, **contents(source))
 
 
 _STATEMENTS = {"theorem", "proposition", "lemma", "corollary"}

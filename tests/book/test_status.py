@@ -6,7 +6,7 @@ import pytest
 
 from book_tools import BOOK, ROOT
 from book_tools.chapters import chapter_sources
-from book_tools.status import PACKAGES, PAGE, ChapterStatus, page
+from book_tools.status import PACKAGES, PAGE, ChapterStatus, contents, page
 
 
 def listed_chapters(text):
@@ -27,6 +27,16 @@ def test_page_lists_the_chapters_and_the_pinned_versions():
     assert set(versions) == set(PACKAGES)
     for name, version in versions.items():
         assert f"{name}=={version}\n" in lock
+
+
+def listed_contents(text):
+    rows = re.findall(r"^\| \[(.+)\]\(.*\) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|", text, re.M)
+    return [(title, *map(int, counts)) for title, *counts in rows]
+
+
+def test_page_counts_what_the_chapters_hold():
+    held = [tuple(contents(source).values()) for source in chapter_sources()]
+    assert listed_contents(PAGE.read_text()) == held
 
 
 def test_every_chapter_keeps_its_budget():
@@ -50,6 +60,7 @@ def test_page_is_written_from_what_was_measured():
     assert "| [A subject](../part/subject.ipynb) | 7 | 3 | 2 | 4 | 12.3 | 6.8 |" in text
     assert "| **all** | 14 | 6 | 4 | 8 | 24.7 | 13.6 |" in text
     assert listed_chapters(text) == ["part/subject"] * 2
+    assert listed_contents(text) == [("A subject", 7, 3, 2, 4)] * 2
     assert set(listed_versions(text)) == set(PACKAGES)
 
 
