@@ -215,6 +215,9 @@ def pyplot():
     from matplotlib import pyplot
 
     with matplotlib.rc_context():
+        # Whatever ran before in this process: use_style changes the parameters for good.
+        matplotlib.rcdefaults()
+        matplotlib.use("agg")
         yield pyplot
     pyplot.close("all")
 
