@@ -28,7 +28,7 @@ PART_PAGE = (
 LONGEST_CELL = 25
 MEDIAN_CELL = 8
 FEWEST_EXERCISES = 4
-STATEMENTS = "theorem|proposition|lemma|corollary"
+STATEMENTS = {"prf:theorem", "prf:proposition", "prf:lemma", "prf:corollary"}
 DIRECTIVE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{(?P<name>[\w:-]+)\}[ ]*(?P<title>.*)$", re.M)
 
 
@@ -174,7 +174,7 @@ def statement_problems(notebook: NotebookNode) -> list[str]:
     open_statement = None
     for match in DIRECTIVE.finditer(text):
         name = match["name"]
-        if re.fullmatch(f"prf:({STATEMENTS})", name):
+        if name in STATEMENTS:
             if open_statement:
                 problems.append(f"'{open_statement}' has no proof")
             body = text[match.end() : text.find("\n" + match["fence"], match.end())]

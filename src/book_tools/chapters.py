@@ -39,6 +39,12 @@ def read_source(source: Path) -> nbformat.NotebookNode:
     return notebook
 
 
+def title_of(chapter: str) -> str:
+    """Return the first heading of a chapter's text."""
+    match = re.search(r"^# (.+)$", chapter, re.MULTILINE)
+    return match[1].strip() if match else ""
+
+
 def same_cells(source: nbformat.NotebookNode, executed: nbformat.NotebookNode) -> list[str]:
     """Compare type, text and metadata of all cells; return what differs, in words."""
     problems = []

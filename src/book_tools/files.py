@@ -11,6 +11,7 @@ def write_whole(target: Path, text: str) -> bool:
     """Replace a file by a text in one step; tell whether the stored text changed."""
     if target.exists() and target.read_text(encoding="utf-8") == text:
         return False
+    target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:

@@ -15,6 +15,8 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from book_tools.files import write_whole
+
 SOLUTION = re.compile(
     r"^```\{solution-start\}.*?^```\{solution-end\}[^\n]*\n```[^\n]*\n", re.DOTALL | re.MULTILINE
 )
@@ -35,7 +37,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("chapters", nargs="+", type=Path, help="sources, as book/part/chapter.md")
     parser.add_argument("--to", type=Path, required=True, help="the folder to write to")
     options = parser.parse_args(arguments)
-    options.to.mkdir(parents=True, exist_ok=True)
     for source in options.chapters:
         target = options.to / source.with_suffix(".ipynb").name
         try:
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         except ValueError as error:
             print(f"{source}: {error}", file=sys.stderr)
             return 1
-        nbformat.write(jupytext.reads(text, fmt="md:myst"), target)
+        write_whole(target, nbformat.writes(jupytext.reads(text, fmt="md:myst")) + "\n")
         print(target)
     return 0
 

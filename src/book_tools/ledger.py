@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from book_tools import BOOK, ROOT
+from book_tools.chapters import title_of
 from book_tools.claims import VERDICTS, Ledger, LedgerError, load
-from book_tools.ledger_gates import Mark, collect_marks, labels_in, read_chapters, title_of
+from book_tools.files import write_whole
+from book_tools.ledger_gates import Mark, collect_marks, labels_in, read_chapters
 
 PAGE = BOOK / "reference" / "claims.md"
 
@@ -140,14 +142,12 @@ def main(arguments: list[str] | None = None) -> int:
     except LedgerError as error:
         print(error, file=sys.stderr)
         return 1
-    problems = stale(text)
     if options.check:
+        problems = stale(text)
         print("\n".join(problems) or "the ledger's page is current")
         return 1 if problems else 0
-    if problems:
-        PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(text, encoding="utf-8")
-    print(f"{PAGE.relative_to(ROOT)}: {'updated' if problems else 'unchanged'}")
+    changed = write_whole(PAGE, text)
+    print(f"{PAGE.relative_to(ROOT)}: {'updated' if changed else 'unchanged'}")
     return 0
 
 

@@ -126,12 +126,6 @@ def labels_in(chapter: str) -> dict[str, str]:
     return labels
 
 
-def title_of(chapter: str) -> str:
-    """Return the first heading of a chapter."""
-    match = re.search(r"^# (.+)$", chapter, re.MULTILINE)
-    return match[1].strip() if match else ""
-
-
 def source_rows(chapter: str) -> list[list[str]]:
     """Return the rows, as lists of cells, of the table of "What the source says"."""
     _, _, rest = chapter.partition(f"\n{SOURCE_SECTION}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 
 from book_tools import BOOK
 
@@ -31,6 +32,7 @@ def add_launch_buttons(app, config):
     }
 
 
+@cache  # asked once for every docstring
 def chapter_labels():
     """Map the title of every page that has a label to that label."""
     labels = {}

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from book_tools import BOOK, ROOT
-from book_tools.anatomy import DIRECTIVE, figure_options, prose
-from book_tools.chapters import chapter_sources, read_source
+from book_tools.anatomy import DIRECTIVE, STATEMENTS, figure_options, prose
+from book_tools.chapters import chapter_sources, read_source, title_of
 from book_tools.files import write_whole
 from book_tools.machine import sentence, version
 from book_tools.update import execute
@@ -57,10 +57,10 @@ def contents(source: Path) -> dict:
     names = [match["name"] for match in DIRECTIVE.finditer(text)]
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     return {
-        "title": next(line[2:] for line in text.splitlines() if line.startswith("# ")),
+        "title": title_of(text),
         "cells": len(code),
         "figures": sum(bool(figure_options(cell)) for cell in code),
-        "statements": sum(name.removeprefix("prf:") in _STATEMENTS for name in names),
+        "statements": sum(name in STATEMENTS for name in names),
         "exercises": names.count("exercise"),
     }
 
@@ -72,9 +72,6 @@ def measure(source: Path) -> ChapterStatus:
     wall, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return ChapterStatus(source=source, cpu_seconds=cpu, wall_seconds=wall, **contents(source))
-
-
-_STATEMENTS = {"theorem", "proposition", "lemma", "corollary"}
 
 
 def page(chapters: list[ChapterStatus]) -> str:

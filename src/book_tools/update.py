@@ -80,8 +80,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     options = parser.parse_args(arguments)
     sources = options.chapters or chapter_sources()
-    wrong = [str(path) for path in sources if path.suffix != ".md" or not path.is_file()]
-    wrong += [str(path) for path in sources if path.is_file() and not is_chapter(path)]
+    wrong = [
+        str(path)
+        for path in sources
+        if path.suffix != ".md" or not path.is_file() or not is_chapter(path)
+    ]
     if wrong:
         parser.error(f"expected chapters' .md sources, got {', '.join(wrong)}")
     failed = 0

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from openblackbox.optional import needed_by
 from openblackbox.oracles import as_array, as_arrays
 
 __all__ = ["Digits", "load_digits", "masked_network", "train_classifier"]
@@ -74,10 +75,8 @@ def load_digits(*, rng, n_test=500):
     >>> digits.train_images.shape, digits.test_images.shape
     ((1297, 64), (500, 64))
     """
-    try:
+    with needed_by("load_digits", "scikit-learn"):
         from sklearn.datasets import load_digits as load
-    except ImportError as error:
-        raise ImportError("load_digits needs scikit-learn: pip install scikit-learn") from error
     _check_rng(rng)
     images, labels = load(return_X_y=True)
     if not isinstance(n_test, numbers.Integral) or not 1 <= n_test < len(labels):
@@ -124,7 +123,9 @@ def masked_network(supports, *, rng):
            [False,  True, False],
            [False, False,  True]])
     """
-    torch = _import_torch("masked_network")
+    with needed_by("masked_network", "torch"):
+        import torch
+        import torch.nn.utils.parametrize
     _check_rng(rng)
     masks = _masks(supports)
 
@@ -194,7 +195,8 @@ def train_classifier(module, inputs, labels, *, steps=300, learning_rate=0.02):
     >>> bool(losses[-1] < 0.2 < losses[0])
     True
     """
-    torch = _import_torch("train_classifier")
+    with needed_by("train_classifier", "torch"):
+        import torch
     if not isinstance(module, torch.nn.Module) or not [*module.parameters()]:
         raise TypeError(f"module: expected a torch.nn.Module with parameters, got {module!r}")
     if not isinstance(steps, numbers.Integral) or steps < 1:
@@ -265,12 +267,3 @@ def _scores(module, inputs, labels):
             f"got {int(labels.min())} to {int(labels.max())}"
         )
     return scores
-
-
-def _import_torch(name):
-    try:
-        import torch
-        import torch.nn.utils.parametrize
-    except ImportError as error:
-        raise ImportError(f"{name} needs torch: pip install torch") from error
-    return torch

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from openblackbox.optional import needed_by
 from openblackbox.oracles import as_arrays
 
 __all__ = ["draw_network", "draw_supports", "edge_list"]
@@ -19,14 +20,6 @@ EDGE = "#999999"
 NODE = "#0072B2"
 HIGHLIGHTS = ("#D55E00", "#009E73", "#CC79A7", "#E69F00")
 LINE_STYLES = ("-", "--", "-.", ":")
-
-
-def _pyplot(name: str):
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError(f"{name} needs matplotlib: pip install matplotlib") from error
-    return pyplot
 
 
 def _checked(supports) -> list[np.ndarray]:
@@ -145,7 +138,8 @@ def draw_network(
     6
     >>> pyplot.close(figure)
     """
-    pyplot = _pyplot("draw_network")
+    with needed_by("draw_network", "matplotlib"):
+        from matplotlib import pyplot
     supports = _checked(supports)
     widths = [supports[0].shape[1], *(len(support) for support in supports)]
     on = _activity(active, widths)
@@ -290,7 +284,8 @@ def draw_supports(supports, *, axes=None, names: Sequence[str] | None = None):
     ['$S_{2}$', '$S_{1}$']
     >>> pyplot.close()
     """
-    pyplot = _pyplot("draw_supports")
+    with needed_by("draw_supports", "matplotlib"):
+        from matplotlib import pyplot
     supports = _checked(supports)
     n_layers = len(supports)
     if names is None:

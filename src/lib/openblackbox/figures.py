@@ -9,6 +9,7 @@ import io
 import json
 from collections.abc import Callable, Sequence
 
+from openblackbox.optional import needed_by
 from openblackbox.rich import Rich
 
 OKABE_ITO = (
@@ -74,12 +75,10 @@ def use_style() -> None:
     >>> matplotlib.rcParams["figure.dpi"]
     120.0
     """
-    try:
+    with needed_by("use_style", "matplotlib"):
         import matplotlib
         import matplotlib.style
         from cycler import cycler
-    except ImportError as error:
-        raise ImportError("use_style needs matplotlib: pip install matplotlib") from error
     matplotlib.style.use("default")
     matplotlib.rcParams.update(STYLE)
     matplotlib.rcParams["axes.prop_cycle"] = cycler(color=OKABE_ITO)
@@ -148,11 +147,9 @@ def slider_figure(
     >>> slider_figure(frames, ["a", "b"], ["empty", "also empty"], label="Letter")
     Letter (slider with 2 positions: a; b)
     """
-    try:
+    with needed_by("slider_figure", "matplotlib"):
         from matplotlib import pyplot
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("slider_figure needs matplotlib: pip install matplotlib") from error
     frames, labels, alts = list(frames), list(labels), list(alts)
     if not frames or not len(frames) == len(labels) == len(alts):
         raise ValueError(

@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 
+from openblackbox.optional import needed_by
 from openblackbox.oracles import points, same_length
 
 
@@ -54,7 +55,9 @@ class TorchOracle:
 
     def __init__(self, module, n_inputs=None, n_outputs=None, dtype=np.float64):
         """Copy the module and ask it one question, to learn its sizes."""
-        self._torch = torch = _import_torch()
+        with needed_by("TorchOracle", "torch", hint=", or pip install 'openblackbox[book]'"):
+            import torch
+        self._torch = torch
         if not isinstance(module, torch.nn.Module):
             raise TypeError(f"module: expected a torch.nn.Module, got a {type(module).__name__}")
         self.dtype, self._torch_dtype = _real_types(torch, dtype)
@@ -135,16 +138,6 @@ class TorchOracle:
     def _answer(self, tensor, single):
         array = tensor.detach().numpy()
         return (array[0] if single else array).copy()
-
-
-def _import_torch():
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError(
-            "TorchOracle needs torch: pip install torch, or pip install 'openblackbox[book]'"
-        ) from error
-    return torch
 
 
 def _real_types(torch, dtype):

@@ -130,7 +130,7 @@ def count_queries(block, ratio, seed):
     """
     supports = [
         kronecker_supports(1, block, block, block),
-        kronecker_supports(block, *[block] * 2, 1),
+        kronecker_supports(block, block, block, 1),
     ]
     rng = np.random.default_rng(seed)
     network = random_shallow_network(supports, ratio, rng=rng)
