@@ -6,7 +6,13 @@ import scipy.fft
 import scipy.linalg
 from openblackbox.multitree.factorization import factorize
 from openblackbox.multitree.supports import dyadic_supports
-from openblackbox.multitree.transforms import bit_reversal, dft, hadamard
+from openblackbox.multitree.transforms import (
+    bit_reversal,
+    dft,
+    dft_butterfly,
+    hadamard,
+    hadamard_butterfly,
+)
 
 
 @pytest.mark.parametrize("n_layers", range(8))
@@ -61,4 +67,11 @@ def test_both_are_butterflies_and_the_plain_transform_is_not(n_layers):
 @pytest.mark.parametrize("n_layers", [-1, 63, 2.0, "3", None])
 def test_bad_numbers_of_digits_are_named(function, n_layers):
     with pytest.raises(ValueError, match="n_layers: expected an integer from 0 to 62, got"):
+        function(n_layers)
+
+
+@pytest.mark.parametrize("function", [hadamard_butterfly, dft_butterfly])
+@pytest.mark.parametrize("n_layers", [0, 63, 2.0])
+def test_bad_numbers_of_factors_are_named(function, n_layers):
+    with pytest.raises(ValueError, match="n_layers: expected an integer from 1 to 62, got"):
         function(n_layers)

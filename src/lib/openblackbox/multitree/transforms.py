@@ -6,7 +6,9 @@ The supports are those of `openblackbox.multitree.supports.dyadic_supports`, fir
 import numpy as np
 import scipy.linalg
 
-__all__ = ["bit_reversal", "dft", "hadamard"]
+from openblackbox.multitree.butterfly_form import Butterfly
+
+__all__ = ["bit_reversal", "dft", "dft_butterfly", "hadamard", "hadamard_butterfly"]
 
 
 def bit_reversal(n_layers: int) -> np.ndarray:
@@ -137,6 +139,94 @@ def dft(n_layers: int, *, reverse: bool = True) -> np.ndarray:
     size = 2 ** _digits(n_layers)
     columns = bit_reversal(n_layers) if reverse else np.arange(size)
     return _roots(size)[np.outer(np.arange(size), columns) % size]
+
+
+def hadamard_butterfly(n_layers: int) -> Butterfly:
+    r"""Return the factors of the matrix of Hadamard: every block is the matrix of size 2.
+
+    .. math:: W_l = I_{2^{L-l}} \otimes \begin{pmatrix} 1 & 1 \\ 1 & -1 \end{pmatrix} \otimes
+              I_{2^{l-1}}
+
+    Parameters
+    ----------
+    n_layers : int
+        Number of factors :math:`L \ge 1`.
+
+    Returns
+    -------
+    Butterfly
+        Its product is ``hadamard(n_layers)``, exactly.
+
+    Raises
+    ------
+    ValueError
+        `n_layers` is not an integer from 1 to 62.
+
+    Notes
+    -----
+    Defined in the chapter Butterflies.
+
+    Examples
+    --------
+    >>> hadamard_butterfly(2).apply([1.0, 2.0, 3.0, 4.0])
+    array([10., -2., -4.,  0.])
+    """
+    blocks = np.ones((_layers(n_layers), 2, 2, 2 ** (n_layers - 1)))
+    blocks[:, 1, 1] = -1
+    return Butterfly(blocks)
+
+
+def dft_butterfly(n_layers: int) -> Butterfly:
+    r"""Return the factors of the discrete Fourier transform in bit-reversed columns.
+
+    .. math:: W_l = I_{2^{L-l}} \otimes \begin{pmatrix} I & D_l \\ I & -D_l \end{pmatrix}, \qquad
+              D_l = \operatorname{diag}\big(e^{-2 \pi i d / 2^l}\big)_{0 \le d < 2^{l-1}}
+
+    Parameters
+    ----------
+    n_layers : int
+        Number of factors :math:`L \ge 1`.
+
+    Returns
+    -------
+    Butterfly
+        Its product is ``dft(n_layers)``, up to rounding.
+
+    Raises
+    ------
+    ValueError
+        `n_layers` is not an integer from 1 to 62.
+
+    Notes
+    -----
+    These are the layers of the fast Fourier transform with decimation in time. Block p of layer l
+    holds the root with :math:`d = \lfloor p / 2^{L-l} \rfloor`.
+
+    Defined in the chapter Butterflies.
+
+    References
+    ----------
+    * J. W. Cooley and J. W. Tukey, An algorithm for the machine calculation of complex Fourier
+      series, Mathematics of Computation 19, 1965.
+
+    Examples
+    --------
+    >>> x = np.array([1.0, 2.0, 3.0, 4.0])
+    >>> dft_butterfly(2).apply(x[bit_reversal(2)]).round(6) + 0
+    array([10.+0.j, -2.+2.j, -2.+0.j, -2.-2.j])
+    """
+    blocks = np.ones((_layers(n_layers), 2, 2, 2 ** (n_layers - 1)), dtype=np.complex128)
+    for level in range(n_layers):
+        roots = _roots(2 ** (level + 1))[: 2**level]
+        blocks[level, :, 1] = np.outer([1, -1], np.repeat(roots, 2 ** (n_layers - 1 - level)))
+    return Butterfly(blocks)
+
+
+def _layers(n_layers) -> int:
+    """Check a number of factors."""
+    if not isinstance(n_layers, int | np.integer) or not 1 <= n_layers <= 62:
+        raise ValueError(f"n_layers: expected an integer from 1 to 62, got {n_layers!r}")
+    return int(n_layers)
 
 
 def _digits(n_layers) -> int:
