@@ -66,7 +66,7 @@ def active_set_counts(weights: Sequence) -> list[list[int]]:
     >>> active_set_counts([[[1, 0], [0, 1]], [[1, -1]], [[1]]])  # relu(x1 +) - (x2 +)
     [[1, 1], [2]]
     """
-    weights = _real(weights)
+    weights = _signs(weights)
     counts, below = [], None
     for weight in weights[:-1]:
         if below is None:
@@ -122,7 +122,7 @@ def linear_pieces(weights: Sequence) -> list[int]:
     >>> linear_pieces([[[1, 0], [0, 1]], [[1, -1]], [[1]]])  # 0, x1, and x1 - x2
     [3]
     """
-    weights = _real(weights)
+    weights = _signs(weights)
     if len(weights) == 1:
         return [1] * len(weights[0])
     below = active_set_counts(weights)[-1]
@@ -229,11 +229,11 @@ def _check(n_layers, fan_in, positive):
         raise ValueError(f"positive: expected a probability, got {positive!r}")
 
 
-def _real(weights) -> list[np.ndarray]:
-    """Real weights whose nonzero entries form a multitree."""
+def _signs(weights) -> list[np.ndarray]:
+    """Signs of real weights whose nonzero entries form a multitree: nothing else matters here."""
     arrays = [numeric(f"weights[{layer}]", weight) for layer, weight in enumerate(weights)]
     for layer, array in enumerate(arrays):
         if np.iscomplexobj(array):
             raise TypeError(f"weights[{layer}]: expected real numbers, got dtype {array.dtype}")
     check_multitree(arrays)
-    return arrays
+    return [np.sign(array).astype(np.int8) for array in arrays]
