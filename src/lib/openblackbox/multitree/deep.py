@@ -1,0 +1,296 @@
+r"""Opening a bias-free multitree network of any depth, with a certificate.
+
+The unknown is :math:`f(x) = W_L\,\mathrm{relu}(W_{L-1} \cdots \mathrm{relu}(W_1 x))`, where the
+supports are known and form a multitree. `recover_deep` looks at many points at once
+(`openblackbox.multitree.sketch`), searches for what they did not show until nothing can be missing
+(`openblackbox.multitree.discovery`), brings the inputs of each neuron together
+(`openblackbox.multitree.splice`) and reads the weights (`openblackbox.multitree.peel`).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from openblackbox.multitree.bank import Bank, FloatRange, tropical_points
+from openblackbox.multitree.discovery import Certificate, discover
+from openblackbox.multitree.peel import peel
+from openblackbox.multitree.reach import Graph
+from openblackbox.multitree.sketch import Sketcher
+from openblackbox.multitree.splice import main_points, splice
+from openblackbox.oracles import CountingOracle, Queries
+from openblackbox.sparse_network import SparseReLUNetwork
+
+__all__ = ["DeepRecovery", "recover_deep"]
+
+
+@dataclass(frozen=True)
+class DeepRecovery:
+    r"""What `recover_deep` returns.
+
+    Parameters
+    ----------
+    network : SparseReLUNetwork
+        The recovered network. Rows of hidden layers have norm 1, or are 0 for neurons that no
+        point showed. It is exactly 0 outside the supports.
+    queries : Queries
+        What was asked, the final check included: jvps, vjps and evaluations.
+    useful : tuple of numpy.ndarray of bool
+        For the hidden levels 1 to L - 1: the neurons that some point shows, so that they can fire
+        and change an output.
+    silent : tuple of numpy.ndarray of bool
+        The neurons proved to be without effect, through every useful parent: each of them is dead,
+        or its weight into that parent is 0. Nowhere True for ``method="gaussian"``.
+    zeros : tuple of numpy.ndarray of int, shape (k, 2)
+        For the layers 1 to L: the edges (row, column) between useful neurons proved to be 0.
+    unresolved : tuple of numpy.ndarray of int
+        For the hidden levels: useful neurons of which no single point showed all the edges seen.
+        Their rows are incomplete. Empty for ``method="certified"``.
+    first_seen : tuple of numpy.ndarray of int
+        For the hidden levels: the number of the first point that shows a neuron, or -1.
+    origins : tuple
+        For every point why it was asked: ("tropical", 0), ("found", level), ("splice", level), or
+        ("gaussian", 0).
+    certificate : Certificate
+        The pairs and probes of the search, level by level.
+    certified : bool
+        Whether the search proves that nothing is missing.
+    residual : float
+        Largest error of an output at fresh points, relative to the largest output there.
+    method : str
+        ``"certified"`` or ``"gaussian"``.
+
+    Notes
+    -----
+    A neuron that is neither useful nor silent has no useful parent: nothing it does can be seen.
+
+    Defined in the chapter Deep recovery.
+    """
+
+    network: SparseReLUNetwork
+    queries: Queries
+    useful: tuple
+    silent: tuple
+    zeros: tuple
+    unresolved: tuple
+    first_seen: tuple
+    origins: tuple
+    certificate: Certificate
+    certified: bool
+    residual: float
+    method: str
+
+    @property
+    def jacobians(self):
+        """The cost in Jacobians: all products and evaluations, divided by the number of inputs."""
+        asked = self.queries.jvps + self.queries.vjps + self.queries.evaluations
+        return asked / self.network.n_inputs + self.queries.jacobians
+
+
+def recover_deep(
+    oracle,
+    supports,
+    *,
+    rng,
+    method="certified",
+    points=None,
+    patience=64,
+    noise=0.0,
+    tolerance=None,
+    checks=8,
+):
+    r"""Recover a bias-free multitree network of any depth.
+
+    .. math::
+
+       f(x) = W_L\,\mathrm{relu}(W_{L-1} \cdots \mathrm{relu}(W_1 x)), \qquad
+       \operatorname{supp} W_l \subseteq S_l
+
+    Parameters
+    ----------
+    oracle : Oracle
+        The black box. Only jvp and vjp are asked, and values for the final check.
+    supports : sequence of L matrices
+        First layer first, dense or sparse: where the weights may be nonzero. A multitree.
+    rng : numpy.random.Generator
+        Draws points and directions.
+    method : {"certified", "gaussian"}
+        The search with a proof that nothing is missing, or the baseline: Gaussian points until
+        ``patience`` of them in a row show no new edge.
+    points : int, optional
+        Number of points to start from (certified), or at most to ask (gaussian; 2048 when
+        omitted). The default of the certified search grows with the number of neurons.
+    patience : int
+        The stopping rule of the baseline.
+    noise : float
+        Size up to which an answer counts as 0. The derivative of a network, computed by the chain
+        rule, has exact zeros.
+    tolerance : float, optional
+        Largest residual of the final check. The square root of the unit roundoff of the oracle
+        when omitted; infinity for the baseline, and where ``noise`` is positive.
+    checks : int
+        Number of fresh points of the final check.
+
+    Returns
+    -------
+    DeepRecovery
+        The network and what was needed to find it.
+
+    Raises
+    ------
+    TypeError
+        If ``oracle`` is not an `Oracle` or ``rng`` not a numpy generator.
+    NotMultitreeError
+        If two neurons are joined by two paths; a ValueError.
+    ValueError
+        If an argument is out of range, the sizes disagree, an answer is not finite, or the
+        recovered function differs from the oracle at the points of the final check.
+    RangeExhaustedError
+        If a probe needs more orders of magnitude than floating-point numbers have.
+
+    Notes
+    -----
+    1. Points with entries of very different magnitudes are sketched: each shows many paths.
+    2. From the outputs down, each neuron h not seen yet is probed through its seen parents g, at
+       a point that shows g: the block of inputs of h is replaced by a single tiny input,
+       every one of them and both signs. One product tells whether h fires, and whether g still is
+       visible; where it is not, the block is made smaller. If h can fire at all, it is seen.
+    3. Where two children of a neuron never are visible together, a point is built where they are.
+    4. The weights are read from ratios of answers.
+    5. Fresh points compare the two functions.
+
+    With exact arithmetic, and with probability one, the recovered function is f everywhere. In
+    floating-point arithmetic a neuron counts as dead when products of weights leave the range.
+
+    Cost: at most 2 products for each input of each pair (neuron, parent), and
+    :math:`2 \sqrt N` a point for a dyadic butterfly. Nothing of size N x N is formed.
+
+    Defined in the chapter Deep recovery.
+
+    References
+    ----------
+    * V. Castin and R. Gribonval, Ouvrons la boîte noire : reconstruction de réseaux de neurones
+      parcimonieux par échantillonnage, slides, 2025. The Gaussian method is theirs.
+
+    Examples
+    --------
+    >>> from openblackbox.multitree.supports import dyadic_supports
+    >>> rng = np.random.default_rng(0)
+    >>> supports = dyadic_supports(4)
+    >>> secret = SparseReLUNetwork([s * rng.standard_normal(s.shape) for s in supports])
+    >>> found = recover_deep(secret, supports, rng=rng)
+    >>> found.certified, bool(found.residual < 1e-12)
+    (True, True)
+    """
+    graph = _checked(oracle, supports, rng, method, points, patience, noise, tolerance, checks)
+    counter = CountingOracle(oracle)
+    sides = FloatRange.of(oracle)
+    bank = Bank(Sketcher(counter, graph, rng=rng, noise=noise))
+    certificate = Certificate.empty(graph)
+    zeros = np.zeros(graph.n_edges, dtype=bool)
+    if method == "gaussian":
+        _gaussian(bank, 2048 if points is None else int(points), int(patience), rng)
+    else:
+        count = _default_points(graph) if points is None else int(points)
+        for x in tropical_points(graph, count, rng=rng, budget=sides.bits / 3):
+            bank.add(sides.normalized(x), ("tropical", 0))
+        certificate = discover(counter, bank, sides, rng=rng)
+        zeros = splice(bank, sides)
+    network = SparseReLUNetwork(peel(bank))
+    residual = _residual(counter, network, graph, sides, rng, int(checks))
+    if tolerance is None:
+        exact = method == "certified" and noise == 0
+        dtype = getattr(oracle, "dtype", np.float64)
+        tolerance = float(np.sqrt(np.finfo(dtype).eps)) if exact else np.inf
+    if not residual <= tolerance:
+        raise ValueError(
+            f"oracle: not a bias-free network with these supports, the recovered function is off "
+            f"by {residual:.1e} (relative), the tolerance is {tolerance:.1e}"
+        )
+    hidden = range(1, graph.n_layers)
+    return DeepRecovery(
+        network=network,
+        queries=counter.queries,
+        useful=tuple(bank.first_seen[level] >= 0 for level in hidden),
+        silent=tuple(certificate.silent[level] for level in hidden),
+        zeros=tuple(_ends(graph, layer, zeros) for layer in range(graph.n_layers)),
+        unresolved=tuple(_incomplete(bank, level, zeros) for level in hidden),
+        first_seen=tuple(bank.first_seen[level] for level in hidden),
+        origins=tuple(bank.origins),
+        certificate=certificate,
+        certified=method == "certified" and noise == 0,
+        residual=residual,
+        method=method,
+    )
+
+
+def _checked(oracle, supports, rng, method, points, patience, noise, tolerance, checks):
+    """Return the graph, or raise with all the problems of the arguments."""
+    CountingOracle(oracle)
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng: expected a numpy.random.Generator, got a {type(rng).__name__}")
+    problems = []
+    if method not in ("certified", "gaussian"):
+        problems.append(f"method: expected 'certified' or 'gaussian', got {method!r}")
+    for name, value, least in (
+        ("points", points, 1),
+        ("patience", patience, 1),
+        ("checks", checks, 1),
+    ):
+        if value is not None and (value != int(value) or value < least):
+            problems.append(f"{name}: expected an integer, at least {least}, got {value}")
+    if not (np.isfinite(noise) and noise >= 0):
+        problems.append(f"noise: expected a number, at least 0, got {noise}")
+    if tolerance is not None and not tolerance > 0:
+        problems.append(f"tolerance: expected a positive number, got {tolerance}")
+    graph = Graph(supports)
+    if graph.widths[0] != oracle.n_inputs:
+        problems.append(
+            f"supports: the first has {graph.widths[0]} columns, the oracle {oracle.n_inputs} inputs"
+        )
+    if graph.widths[-1] != oracle.n_outputs:
+        problems.append(
+            f"supports: the last has {graph.widths[-1]} rows, the oracle {oracle.n_outputs} outputs"
+        )
+    if problems:
+        raise ValueError("; ".join(problems))
+    return graph
+
+
+def _default_points(graph):
+    """Balance what a point costs with the probes it saves; measured on dyadic butterflies."""
+    return max(8, graph.widths[0] // 8)
+
+
+def _gaussian(bank, most, patience, rng):
+    """Ask about Gaussian points until several in a row show nothing new."""
+    idle = 0
+    while idle < patience and len(bank) < most:
+        before = bank.seen.sum()
+        bank.add(rng.standard_normal(bank.graph.widths[0]), ("gaussian", 0))
+        idle = idle + 1 if bank.seen.sum() == before else 0
+
+
+def _residual(oracle, network, graph, sides, rng, checks):
+    """Compare the two functions at fresh points, half of them Gaussian."""
+    points = rng.standard_normal((checks, graph.widths[0]))
+    points[::2] = tropical_points(graph, len(points[::2]), rng=rng, budget=sides.bits / 3)
+    values = np.asarray(oracle(points))
+    size = np.abs(values).max(axis=1)
+    errors = np.abs(network(points) - values).max(axis=1)
+    return float(np.max(np.where(errors > 0, errors / np.where(size > 0, size, 1), 0)))
+
+
+def _incomplete(bank, level, zeros):
+    """List the neurons with an edge that was seen, but not at the main point."""
+    graph, layer = bank.graph, bank.graph.layer(level - 1)
+    main = main_points(bank, level)
+    rows = graph.rows[level - 1]
+    visible = np.stack([sketch.visible[layer] for sketch in bank.sketches])
+    shown = visible[np.maximum(main[rows], 0), np.arange(rows.size)]
+    return np.unique(rows[bank.seen[layer] & ~shown])
+
+
+def _ends(graph, layer, zeros):
+    """List the ends of the edges of a layer that are marked."""
+    marked = np.flatnonzero(zeros[graph.layer(layer)])
+    return np.stack([graph.rows[layer][marked], graph.columns[layer][marked]], axis=1)

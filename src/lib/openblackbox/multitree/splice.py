@@ -1,0 +1,125 @@
+r"""Bringing all the inputs of a neuron into view at one point.
+
+The row of a neuron is read, up to its scale, at a point that shows all of its edges. Where a child
+is missing, a tiny copy of a point that fires it is spliced in: the neuron stays on, and the child
+comes on.
+"""
+
+import numpy as np
+
+__all__ = ["main_points", "splice"]
+
+
+def main_points(bank, level):
+    """Return for every neuron of a level the first point that shows most of its edges, or -1."""
+    if not len(bank):
+        return np.full(bank.graph.widths[level], -1)
+    counts = _counts(bank, level)
+    return np.where(counts.max(axis=0) > 0, counts.argmax(axis=0), -1)
+
+
+def splice(bank, sides):
+    r"""Add points until each useful neuron is shown at one point with all of its useful children.
+
+    Parameters
+    ----------
+    bank : openblackbox.multitree.bank.Bank
+        The points so far, after the discovery. Points are added.
+    sides : openblackbox.multitree.bank.FloatRange
+        The exponents that the entries of a point may have.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (number of edges,)
+        The edges between useful neurons whose weight is proved to be 0.
+
+    Raises
+    ------
+    RangeExhaustedError
+        If a splice would need entries outside the range.
+
+    Notes
+    -----
+    Several neurons that read disjoint inputs share one point. What does not work together is
+    repeated alone.
+
+    Defined in the chapter Deep recovery.
+    """
+    zeros = np.zeros(bank.graph.n_edges, dtype=bool)
+    for level in range(2, bank.graph.n_layers):
+        alone = np.zeros(bank.graph.widths[level], dtype=bool)
+        ratios = np.full(alone.size, sides.small)
+        zero = zeros[bank.graph.layer(level - 1)]  # a view: filled as the level goes
+        missing = _missing(bank, level, zero)
+        while missing.size:
+            tried = _splice_once(bank, sides, level, missing, alone, ratios, zero)
+            missing = _missing(bank, level, zero)
+            failed = tried[np.isin(tried, bank.graph.rows[level - 1][missing])]
+            ratios[failed[alone[failed]]] **= 2
+            alone[failed] = True
+    return zeros
+
+
+def _counts(bank, level):
+    """Return how many edges of each neuron of a level each point shows."""
+    graph = bank.graph
+    starts = graph.supports[level - 1].indptr[:-1]
+    layer = graph.layer(level - 1)
+    counts = np.zeros((len(bank), graph.widths[level]), dtype=np.int32)
+    nonempty = np.flatnonzero(np.diff(graph.supports[level - 1].indptr))
+    if nonempty.size:
+        visible = np.stack([sketch.visible[layer] for sketch in bank.sketches])
+        counts[:, nonempty] = np.add.reduceat(visible, starts[nonempty], axis=1, dtype=np.int32)
+    return counts
+
+
+def _missing(bank, level, zero):
+    """List the edges still to be shown at the main point of their neuron; mark those proved 0.
+
+    Where both ends of an edge are visible and the edge is not, its weight is 0.
+    """
+    graph = bank.graph
+    rows, columns = graph.rows[level - 1], graph.columns[level - 1]
+    visible = np.stack([sketch.visible[graph.layer(level - 1)] for sketch in bank.sketches])
+    both = bank.shown(level)[:, rows] & bank.shown(level - 1)[:, columns]
+    zero |= (both & ~visible).any(axis=0)
+    main = main_points(bank, level)
+    useful = (main[rows] >= 0) & (bank.first_seen[level - 1][columns] >= 0)
+    shown = visible[np.maximum(main[rows], 0), np.arange(rows.size)]
+    return np.flatnonzero(useful & ~zero & ~shown)
+
+
+def _splice_once(bank, sides, level, missing, alone, ratios, zero):
+    """Add one point for each main point (or lone neuron); return the neurons that were tried."""
+    graph = bank.graph
+    rows, columns = graph.rows[level - 1], graph.columns[level - 1]
+    main = main_points(bank, level)
+    inputs, below = graph.inputs[level], graph.inputs[level - 1]
+    plans, tried = {}, []
+    for neuron in np.unique(rows[missing]):
+        key = (main[neuron], neuron if alone[neuron] else -1)
+        if key not in plans:
+            plans[key] = bank.points[main[neuron]].copy(), np.zeros(graph.widths[0], dtype=bool), []
+        x, used, edges = plans[key]
+        reads = inputs.members(inputs.of[neuron])
+        if used[reads].any():
+            continue
+        used[reads] = True
+        tried.append(neuron)
+        own = bank.points[main[neuron]]
+        floor = np.frexp(np.abs(own[own != 0]).min())[1]
+        for edge in missing[rows[missing] == neuron]:
+            child = columns[edge]
+            block = below.members(below.of[child])
+            piece = bank.points[bank.first_seen[level - 1][child]][block]
+            # A power of two: the child fires on the copy exactly as it did on the original.
+            ceiling = np.frexp(np.abs(piece).max())[1]
+            x[block] = np.ldexp(piece, floor - ceiling) * ratios[neuron]
+            edges.append(edge)
+    for x, _, edges in plans.values():
+        number = bank.add(sides.normalized(x), ("splice", level))
+        # The children are on: where the neuron is visible, an edge that is not has weight 0.
+        visible = bank.sketches[number].visible[graph.layer(level - 1)]
+        edges = np.array(edges)
+        zero[edges[bank.shown(level)[number][rows[edges]] & ~visible[edges]]] = True
+    return np.array(tried)
