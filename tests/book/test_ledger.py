@@ -346,8 +346,13 @@ def test_the_command_writes_and_checks(tmp_path, monkeypatch, capsys):
 
 
 def test_the_ledger_is_valid():
-    claims = load().claims
-    assert list(claims) == [*(f"SL-{number:02d}" for number in range(1, 20)), "SL-25"]
+    sources, claims = load().sources, load().claims
+    numbers = {
+        source: [int(name[3:]) for name in claims if name[:2] == source] for source in sources
+    }
+    # Each source begins at 1; a number left out belongs to a chapter that is not written yet.
+    assert {found[0] for found in numbers.values()} == {1}
+    assert set(numbers["SL"]) >= {*range(1, 20), 25}
     assert {claim["verdict"] for claim in claims.values()} <= set(VERDICTS)
 
 
