@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import scipy.sparse as sp
+from butterfly_cases import draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openblackbox.multitree.butterfly import Butterfly, butterfly_supports
@@ -16,15 +17,6 @@ from openblackbox.multitree.transforms import (
 )
 from openblackbox.networks import ReLUNetwork
 from openblackbox.sparse_network import SparseReLUNetwork
-
-
-def draw(n_layers, seed, *, complex_=False, dtype=np.float64):
-    rng = np.random.default_rng(seed)
-    shape = (n_layers, 2, 2, 2 ** (n_layers - 1))
-    blocks = rng.standard_normal(shape)
-    if complex_:
-        blocks = blocks + 1j * rng.standard_normal(shape)
-    return Butterfly(blocks.astype(np.result_type(dtype, np.complex64) if complex_ else dtype))
 
 
 def multiplied_out(butterfly):
