@@ -132,7 +132,7 @@ def linear_pieces(weights: Sequence) -> list[int]:
 def alive_probability(n_layers: int, *, fan_in: int = 2, positive: float = 0.5) -> np.ndarray:
     r"""Probability that a hidden neuron of a random bias-free multitree is alive.
 
-    .. math:: p_1 = 1, \qquad p_{l+1} = 1 - (1 - \pi p_l)^d
+    .. math:: p_1 = 1, \qquad p_{l+1} = 1 - (1 - \alpha p_l)^d
 
     Parameters
     ----------
@@ -141,7 +141,7 @@ def alive_probability(n_layers: int, *, fan_in: int = 2, positive: float = 0.5) 
     fan_in : int, optional
         Number :math:`d` of parents of a neuron.
     positive : float, optional
-        Probability :math:`\pi` that a weight is positive. Weights are independent, nonzero with
+        Probability :math:`\alpha` that a weight is positive. Weights are independent, nonzero with
         probability one.
 
     Returns
@@ -156,7 +156,7 @@ def alive_probability(n_layers: int, *, fan_in: int = 2, positive: float = 0.5) 
 
     Notes
     -----
-    The survival probability of a branching process with mean :math:`d \pi`: critical for two
+    The survival probability of a branching process with mean :math:`d \alpha`: critical for two
     parents and symmetric weights, where :math:`p_{l+1} = p_l - p_l^2 / 4` and
     :math:`3 / (l + 2) \le p_l \le 4 / (l + 3)`.
 
@@ -182,7 +182,7 @@ def alive_probability(n_layers: int, *, fan_in: int = 2, positive: float = 0.5) 
 def activatable_probability(n_layers: int, *, fan_in: int = 2, positive: float = 0.5) -> float:
     r"""Probability that a path of a random bias-free multitree is activatable.
 
-    .. math:: q_L = \prod_{l=1}^{L-2} \big( \pi + (1 - \pi) (1 - (1 - \pi p_l)^{d-1}) \big)
+    .. math:: q_L = \prod_{l=1}^{L-2} \big( \alpha + (1 - \alpha) (1 - (1 - \alpha p_l)^{d-1}) \big)
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def activatable_probability(n_layers: int, *, fan_in: int = 2, positive: float =
     fan_in : int, optional
         Number :math:`d` of parents of a neuron.
     positive : float, optional
-        Probability :math:`\pi` that a weight is positive; see `alive_probability`.
+        Probability :math:`\alpha` that a weight is positive; see `alive_probability`.
 
     Returns
     -------
