@@ -131,12 +131,14 @@ class SparseReLUNetwork:
         the whole batch.
         """
         x, v, batch = self._pair("v", x, v, self.n_inputs)
-        y, product = _columns(x), _columns(v)
-        for weight in self.weights[:-1]:
-            z, product = weight @ y, weight @ product
-            y = np.maximum(z, 0)
-            product *= z > 0
-        return _rows(self.weights[-1] @ product, batch)
+        answers = []
+        for y, product in _parts(x, v):
+            for weight in self.weights[:-1]:
+                z, product = weight @ y, weight @ product
+                product *= z > 0
+                y = np.maximum(z, 0, out=z)
+            answers.append(self.weights[-1] @ product)
+        return _rows(np.concatenate(answers, axis=1), batch)
 
     def vjp(self, x, u):
         r"""Return :math:`Df(x)^\top u`, shape (n_0,) or (k, n_0); u is (n_L,) or (k, n_L).
@@ -145,15 +147,18 @@ class SparseReLUNetwork:
         the whole batch.
         """
         x, u, batch = self._pair("u", x, u, self.n_outputs)
-        y, product, active = _columns(x), _columns(u), []
-        for weight in self.weights[:-1]:
-            z = weight @ y
-            y = np.maximum(z, 0)
-            active.append(z > 0)
-        product = self._transposes[-1] @ product
-        for weight, on in zip(self._transposes[-2::-1], active[::-1], strict=True):
-            product = weight @ (product * on)
-        return _rows(product, batch)
+        answers = []
+        for y, product in _parts(x, u):
+            active = []
+            for weight in self.weights[:-1]:
+                z = weight @ y
+                active.append(z > 0)
+                y = np.maximum(z, 0, out=z)
+            product = self._transposes[-1] @ product
+            for weight, on in zip(self._transposes[-2::-1], active[::-1], strict=True):
+                product = weight @ (product * on)
+            answers.append(product)
+        return _rows(np.concatenate(answers, axis=1), batch)
 
     def _pair(self, name, x, direction, size):
         """Return a point and a direction, each single or a batch, and the shape of the batch."""
@@ -167,6 +172,17 @@ class SparseReLUNetwork:
 def _columns(array):
     """Return points as the columns of a row-major matrix: what sparse products are fast on."""
     return np.ascontiguousarray(np.atleast_2d(array).T)
+
+
+def _parts(x, directions):
+    """Yield points and directions as columns, a few at a time: as many as a cache may hold."""
+    if x.ndim == 1:
+        yield _columns(x), _columns(directions)
+        return
+    step = max(8, 2**17 // x.shape[1])
+    for start in range(0, len(x), step):
+        some = directions if directions.ndim == 1 else directions[start : start + step]
+        yield _columns(x[start : start + step]), _columns(some)
 
 
 def _rows(columns, batch):

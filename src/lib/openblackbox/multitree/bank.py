@@ -46,11 +46,6 @@ class FloatRange:
         return -(self.bits // 5)
 
     @property
-    def span(self):
-        """The number of binary orders of magnitude between the entries of a point."""
-        return self.bits
-
-    @property
     def small(self):
         """The first ratio, a power of two, that is tried for a small block beside a large one."""
         return 2.0 ** -(self.bits // 16)
@@ -60,8 +55,8 @@ class FloatRange:
         """The size of a direction whose answer must stand out against any other."""
         return 2.0 ** (self.bits // 4)
 
-    def normalized(self, x):
-        """Multiply a point by the power of two that brings its smallest entry to the floor.
+    def shift(self, x):
+        """Return the exponent that brings the smallest nonzero entry of a point to the floor.
 
         Raises
         ------
@@ -70,14 +65,18 @@ class FloatRange:
         """
         exponents = np.frexp(x[x != 0])[1]
         if exponents.size == 0:
-            return x
-        if exponents.max() - exponents.min() > self.span:
+            return 0
+        width = int(exponents.max() - exponents.min())
+        if width > self.bits:
             raise RangeExhaustedError(
-                f"a point with entries {exponents.max() - exponents.min()} binary orders of "
-                f"magnitude apart is needed, the floating type allows {self.span}; use an oracle "
-                "of higher precision"
+                f"a point with entries {width} binary orders of magnitude apart is needed, the "
+                f"floating type allows {self.bits}; use an oracle of higher precision"
             )
-        return np.ldexp(x, self.floor - exponents.min())
+        return self.floor - int(exponents.min())
+
+    def normalized(self, x):
+        """Multiply a point by the power of two that brings its smallest entry to the floor."""
+        return np.ldexp(x, self.shift(x))
 
 
 class Bank:

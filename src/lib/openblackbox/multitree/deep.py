@@ -193,7 +193,7 @@ def recover_deep(
         count = _default_points(graph) if points is None else int(points)
         for x in tropical_points(graph, count, rng=rng, budget=sides.bits / 3):
             bank.add(sides.normalized(x), ("tropical", 0))
-        certificate = discover(counter, bank, sides, rng=rng)
+        certificate = discover(counter, bank, sides)
         zeros = splice(bank, sides)
     network = SparseReLUNetwork(peel(bank))
     residual = _residual(counter, network, graph, sides, rng, int(checks))
@@ -245,7 +245,8 @@ def _checked(oracle, supports, rng, method, points, patience, noise, tolerance, 
     graph = Graph(supports)
     if graph.widths[0] != oracle.n_inputs:
         problems.append(
-            f"supports: the first has {graph.widths[0]} columns, the oracle {oracle.n_inputs} inputs"
+            f"supports: the first has {graph.widths[0]} columns, "
+            f"the oracle {oracle.n_inputs} inputs"
         )
     if graph.widths[-1] != oracle.n_outputs:
         problems.append(

@@ -93,7 +93,7 @@ class Graph:
             for s in self.supports
         ]
         self.first = np.concatenate([[0], np.cumsum([s.nnz for s in self.supports])])
-        self.inputs  # raises unless a multitree
+        _ = self.inputs  # raises unless a multitree
 
     @property
     def n_edges(self):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Sketch", "Sketcher"]
+__all__ = ["Sketch", "Sketcher", "finite"]
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,7 @@ class Sketcher:
         In an irregular graph an input that no neuron of class Y sees may have other paths to some
         of the outputs of Y: such an answer is a sum of several paths.
         """
-        answers = np.asarray(answers)
-        if not np.isfinite(answers).all():
-            raise ValueError("oracle: expected finite products, got nan or infinity")
+        answers = finite(answers)
         direction, position = np.nonzero((np.abs(answers) > self.noise) & (table.T >= 0))
         return position, direction, answers[direction, position]
 
@@ -127,6 +125,39 @@ class Sketcher:
             follow = np.zeros((ends[layer].max(initial=0) + 1, table.shape[1]), dtype=bool)
             follow[ends[layer][edge], direction] = True
             position, direction = np.nonzero(follow)
+
+
+def finite(answers):
+    """Return the answers of an oracle as an array, or raise when one is not finite.
+
+    Parameters
+    ----------
+    answers : array_like
+        Products with a derivative.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same numbers.
+
+    Raises
+    ------
+    ValueError
+        If one is NaN or infinite.
+
+    Notes
+    -----
+    Defined in the chapter Deep recovery.
+
+    Examples
+    --------
+    >>> finite([1, 2])
+    array([1, 2])
+    """
+    answers = np.asarray(answers)
+    if not np.isfinite(answers).all():
+        raise ValueError("oracle: expected finite products, got nan or infinity")
+    return answers
 
 
 def _tables(graph):
