@@ -1,9 +1,18 @@
 """Local methods on two factors with given supports, and the infimum that is not attained."""
 
+import itertools
+from math import comb
+
 import numpy as np
 import pytest
 from openblackbox.multitree.factorization import factorize
-from openblackbox.multitree.fixed_support import alternating_least_squares, gradient_descent
+from openblackbox.multitree.fixed_support import (
+    alternating_least_squares,
+    classes_of_supports,
+    gradient_descent,
+    local_minima,
+    solve_by_classes,
+)
 from openblackbox.multitree.supports import NotMultitreeError
 from scipy.integrate import solve_ivp
 from scipy.optimize import lsq_linear
@@ -126,6 +135,8 @@ def test_small_steps_follow_the_gradient_flow():
     np.testing.assert_allclose(fit.losses[-1], loss_of(matrix, factors(exact)), rtol=2e-3)
     np.testing.assert_allclose(fit.sizes[-1], np.linalg.norm(exact), rtol=1e-3)
     assert fit.steps.tolist() == [0, *(2**k for k in range(12)), 2560]
+    size = np.hypot(*(np.linalg.norm(factor) for factor in fit.factors))
+    np.testing.assert_allclose(fit.sizes[-1], size, rtol=1e-12)
     np.testing.assert_allclose(fit.losses[-1], loss_of(matrix, fit.factors), rtol=1e-12)
 
 
@@ -185,6 +196,50 @@ def test_gradient_descent_runs_to_infinity_at_the_predicted_rate():
 def test_factorize_refuses_overlapping_blocks():
     with pytest.raises(NotMultitreeError, match="joined by two paths"):
         factorize(EXCHANGE, TRIANGLES)
+
+
+# ---------------------------------------------------------------- the setting
+
+
+@pytest.mark.claim("LQ-01")
+def test_training_a_shallow_linear_network_is_the_matrix_problem():
+    """Inputs B = I: the squared errors add up to the Frobenius norm, sparse weights included."""
+    matrix, supports, weights = instance(4)
+    total = 0.0
+    for unit, wanted in zip(np.eye(matrix.shape[1]), matrix.T, strict=True):
+        hidden = weights[0] @ unit  # no bias, linear activation
+        total += ((weights[1] @ hidden - wanted) ** 2).sum()
+    np.testing.assert_allclose(total, loss_of(matrix, weights), rtol=1e-13)
+    fit = gradient_descent(matrix, supports, start=weights, step_size=1e-3, steps=64)
+    assert fit.losses[-1] < fit.losses[0]
+    for factor, support in zip(fit.factors, supports, strict=True):
+        assert np.count_nonzero(factor) <= support.sum() < support.size
+
+
+@pytest.mark.claim("LQ-02")
+@pytest.mark.parametrize("count, exact", [(1, 6), (2, 1), (3, 0)])
+def test_supports_first_then_values(count, exact):
+    """All pairs of supports with so many weights: binomially many, each a problem of values."""
+    matrix = np.array([[2.0, 1.0], [1.0, 2.0]])
+    patterns = [
+        np.isin(np.arange(4), places).reshape(2, 2)
+        for places in itertools.combinations(range(4), count)
+    ]
+    pairs = list(itertools.product(patterns, repeat=2))
+    assert len(pairs) == comb(4, count) ** 2
+    rng, best = np.random.default_rng(0), np.inf
+    for pair in pairs:
+        if classes_of_supports(pair).is_tractable:
+            best = min(best, solve_by_classes(matrix, pair).residual ** 2)
+        elif (pair[1] @ pair[0]).any():
+            best = min(best, local_minima(matrix, pair, rng=rng, starts=3).endings.min())
+    np.testing.assert_allclose(best, exact, atol=1e-9)
+    for _ in range(300):  # any sparse factors have one of these pairs of supports
+        first, second = (
+            np.where(patterns[rng.integers(len(patterns))], rng.normal(0, 1.5, (2, 2)), 0)
+            for _ in "ab"
+        )
+        assert loss_of(matrix, (first, second)) >= exact - 1e-12
 
 
 # ---------------------------------------------------------------- arguments

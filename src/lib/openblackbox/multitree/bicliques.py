@@ -68,7 +68,7 @@ def biclique_completion(
     References
     ----------
     * N. Gillis and F. Glineur, Low-rank matrix approximation with weights or missing data is
-      NP-hard, SIAM Journal on Matrix Analysis and Applications 32, 2011.
+      NP-hard, SIAM Journal on Matrix Analysis and Applications, 2011.
 
     Examples
     --------
@@ -172,8 +172,8 @@ def largest_biclique(edges: np.ndarray) -> Biclique:
 
     References
     ----------
-    * R. Peeters, The maximum edge biclique problem is NP-complete, Discrete Applied Mathematics
-      131, 2003.
+    * R. Peeters, The maximum edge biclique problem is NP-complete, Discrete Applied Mathematics,
+      2003.
 
     Examples
     --------
