@@ -9,6 +9,8 @@ JOBS ?= 2
 CHAPTERS ?=
 STUDY ?=
 MODULES ?=
+SUBJECTS ?=
+PEERS ?=
 # NEWEST=1 installs the newest versions that pyproject.toml allows instead of the lock.
 NEWEST ?=
 INSTALL := $(if $(NEWEST),--upgrade setuptools .[book$(comma)study$(comma)dev],-r requirements.lock)
@@ -88,8 +90,9 @@ lint: $(READY)  ## ruff, on code and format
 coverage: $(READY)  ## coverage of the library by its unit tests, in one process
 	$(PYTEST) -q --cov --cov-report=term-missing --doctest-modules tests src/lib --ignore tests/book
 
-bench: $(READY)  ## measure speed beside peers (tests/benchmarks)
-	$(BIN)/python -m book_tools.bench
+bench: $(READY)  ## measure speed beside peers (tests/benchmarks; PEERS=1 installs the peers first)
+	test -z "$(PEERS)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[peers]'
+	$(BIN)/python -m book_tools.bench $(SUBJECTS)
 
 mutants: $(READY)  ## break the library's numbers by 0.1 % and see that tests notice (MODULES="...")
 	$(BIN)/python -m book_tools.mutation $(MODULES)

@@ -16,12 +16,12 @@ ROOT = Path(__file__).resolve().parents[1]
 CONDA_FORGE = {"matplotlib": "matplotlib-base", "torch": "pytorch-cpu"}
 
 
-def stated(pyproject):
-    """The requirements of the package and of its extras, by name."""
+def stated(pyproject, *, peers=False):
+    """The requirements of the package and of its extras, by name; those of the peers on demand."""
     project = pyproject["project"]
     lines = [*project["dependencies"]]
-    for extra in project["optional-dependencies"].values():
-        lines += extra
+    for name, extra in project["optional-dependencies"].items():
+        lines += extra if name != "peers" or peers else []
     return {canonicalize_name((r := Requirement(line)).name): r for line in lines}
 
 
@@ -106,13 +106,28 @@ def unexplained(pyproject, contributing):
     section = contributing.partition("## Dependencies")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `([A-Za-z0-9._-]+)` \| (\S[^|]{9,})\|", section, re.MULTILINE)
     explained = {canonicalize_name(name) for name, _ in rows}
-    wanted = set(stated(pyproject))
+    wanted = set(stated(pyproject, peers=True))
     return [
         f"CONTRIBUTING does not say why {name} is there" for name in sorted(wanted - explained)
     ] + [
         f"CONTRIBUTING explains {name}, which is no dependency"
         for name in sorted(explained - wanted)
     ]
+
+
+def peer_problems(pyproject, lock):
+    """The extra of the peers is pinned, and installed by nobody who did not ask for it."""
+    rest = stated(pyproject)
+    locked = {canonicalize_name(line.split("==")[0]) for line in pins(lock)}
+    problems = []
+    for line in pyproject["project"]["optional-dependencies"].get("peers", []):
+        requirement = Requirement(line)
+        name = canonicalize_name(requirement.name)
+        if [specifier.operator for specifier in requirement.specifier] != ["=="]:
+            problems.append(f"the peer {line!r} is not pinned")
+        if name in locked or name in rest:
+            problems.append(f"{name} is a peer and a dependency")
+    return problems
 
 
 PYPROJECT = {
@@ -212,6 +227,22 @@ def test_a_dependency_without_a_reason_is_caught():
     assert unexplained(PYPROJECT, TABLE.replace("| `ruff` | it is needed here |", "| `ruff` | |"))
 
 
+def test_a_peer_that_is_loose_or_locked_is_caught():
+    pyproject = copy.deepcopy(PYPROJECT)
+    extras = pyproject["project"]["optional-dependencies"]
+    extras["peers"] = ["faust==3.41"]
+    assert peer_problems(pyproject, LOCK) == []
+    assert lock_problems(pyproject, LOCK) == []
+    assert environment_problems(pyproject, ENVIRONMENT) == []
+    assert unexplained(pyproject, TABLE) == ["CONTRIBUTING does not say why faust is there"]
+    extras["peers"] = ["faust>=3", "Ruff==0.9", "numpy==2.0.1"]
+    assert peer_problems(pyproject, LOCK) == [
+        "the peer 'faust>=3' is not pinned",
+        "ruff is a peer and a dependency",
+        "numpy is a peer and a dependency",
+    ]
+
+
 @pytest.fixture(scope="module")
 def pyproject():
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -219,6 +250,10 @@ def pyproject():
 
 def test_the_lock_agrees(pyproject):
     assert lock_problems(pyproject, (ROOT / "requirements.lock").read_text(encoding="utf-8")) == []
+
+
+def test_the_peers_are_pinned_and_not_locked(pyproject):
+    assert peer_problems(pyproject, (ROOT / "requirements.lock").read_text(encoding="utf-8")) == []
 
 
 def test_the_lock_is_closed():

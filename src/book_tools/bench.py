@@ -3,6 +3,8 @@
 A benchmark is a module `tests/benchmarks/bench_<subject>.py` with a function `measure()` that
 yields rows (dictionaries with the same keys). Its table goes to `<subject>.md` beside it. Speeds
 are given as times and as ratios against a peer or a physical limit measured in the same run.
+The module may name further packages whose versions are told (`PACKAGES`), and a table of
+`book/data` that a chapter reads (`DATA`). If it raises `ImportError`, nothing is written.
 """
 
 from __future__ import annotations
@@ -14,11 +16,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from openblackbox.rounding import rounded
+from openblackbox.studyfile import to_text, write_rows
+
 from book_tools import ROOT
 from book_tools.files import write_whole
 from book_tools.machine import sentence, version
 
 BENCHMARKS = ROOT / "tests" / "benchmarks"
+TABLES = ROOT / "book" / "data"
 
 
 def median_seconds(function: Callable[[], object], *, repeats: int = 7) -> float:
@@ -45,19 +51,30 @@ def table(rows: list[dict]) -> str:
     return "\n".join(lines)
 
 
+def write_data(name: str, rows: list[dict], measured: str) -> None:
+    """Write the table of a chapter, three digits to a number, where it was measured in each row."""
+    texts = [[to_text(rounded(value, 3, tiny=0)) for value in row.values()] for row in rows]
+    header = [*rows[0], "measured"]
+    write_rows(TABLES / name, header, [[*text, to_text(measured)] for text in texts])
+
+
 def run(path: Path) -> Path:
     """Measure one benchmark module and write its table whole."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     rows = list(module.measure())
+    packages = ("numpy", "scipy", *getattr(module, "PACKAGES", ()))
     subject = path.stem.removeprefix("bench_")
     title, _, about = (module.__doc__ or subject).strip().partition("\n")
-    versions = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy"))
-    closing = f"{sentence()} {versions}. Written by `make bench`."
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    measured = f"{sentence()} {versions}."
+    closing = f"{measured} Written by `make bench`."
     text = "\n\n".join([f"# {title}\n{about}".rstrip(), table(rows), closing]) + "\n"
     target = path.with_name(f"{subject}.md")
     write_whole(target, text)
+    if hasattr(module, "DATA"):
+        write_data(module.DATA, rows, measured)
     return target
 
 
@@ -71,7 +88,11 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown:
         parser.error(f"expected subjects of {sorted(known)}, got {unknown}")
     for subject in subjects:
-        target = run(known[subject])
+        try:
+            target = run(known[subject])
+        except ImportError as error:
+            print(f"{subject}: not measured, its table is left as it is. {error}", flush=True)
+            continue
         print(target.read_text(), flush=True)
     return 0
 

@@ -3,6 +3,7 @@
 import time
 
 import pytest
+from openblackbox.study import read_study
 
 from book_tools import bench
 
@@ -45,6 +46,33 @@ def test_run_writes_the_table_beside_the_benchmark(tmp_path):
     assert text.startswith("# Sums.")
     assert "| 3 | 1.5 |" in text
     assert "numpy" in text
+
+
+def test_a_table_for_a_chapter_tells_where_it_was_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "TABLES", tmp_path)
+    path = tmp_path / "bench_sums.py"
+    path.write_text(
+        'PACKAGES, DATA = ("pytest",), "sums.csv"\n\n'
+        'def measure():\n    yield {"n": 3, "ratio": 1.23456, "error": 4.4444e-16, "peer": None}\n'
+    )
+    bench.run(path)
+    study = read_study(tmp_path / "sums.csv")
+    assert [study[name] for name in ("n", "ratio", "error", "peer")] == [
+        [3], [1.23], [4.44e-16], [None],
+    ]  # fmt: skip
+    assert f"pytest {pytest.__version__}." in study["measured"][0]
+    assert "numpy" in study["measured"][0]
+
+
+def test_without_a_peer_nothing_is_written(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(bench, "BENCHMARKS", tmp_path)
+    (tmp_path / "sums.md").write_text("measured before")
+    code = "def measure():\n    raise ImportError('nosuchpeer is missing')\n    yield {}\n"
+    (tmp_path / "bench_sums.py").write_text(code)
+    assert bench.main(["sums"]) == 0
+    said = capsys.readouterr().out
+    assert said == "sums: not measured, its table is left as it is. nosuchpeer is missing\n"
+    assert (tmp_path / "sums.md").read_text() == "measured before"
 
 
 def test_unknown_subject_is_named(capsys):
