@@ -189,7 +189,9 @@ def _rows(columns, batch):
     """Return the columns of an answer as points, as many as the batch has."""
     if batch == ():
         return columns[:, 0].copy()
-    return np.ascontiguousarray(np.broadcast_to(columns, (len(columns), *batch)).T)
+    if columns.shape[1:] == batch:
+        return columns.T  # a view: its rows are the columns
+    return np.broadcast_to(columns, (len(columns), *batch)).T.copy()
 
 
 def _checked(weights):

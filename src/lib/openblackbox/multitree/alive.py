@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse as sp
 
-from openblackbox.multitree.supports import NotMultitreeError, check_multitree
+from openblackbox.multitree.reach import Graph
+from openblackbox.multitree.supports import NotMultitreeError
 
 __all__ = [
     "activatable_mask",
@@ -259,7 +260,7 @@ def visible_edges(network, x) -> tuple:
 def _read(weights) -> list[sp.csr_array]:
     """Check the weights; return them as sparse rows without stored zeros."""
     try:
-        check_multitree(weights)
+        Graph(weights)  # the test that forms no matrix of all inputs by all outputs
     except NotMultitreeError:
         raise
     except ValueError as error:

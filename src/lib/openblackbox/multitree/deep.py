@@ -13,6 +13,7 @@ import numpy as np
 
 from openblackbox.multitree.bank import Bank, FloatRange, tropical_points
 from openblackbox.multitree.discovery import Certificate, discover
+from openblackbox.multitree.gaussian import complete, sample
 from openblackbox.multitree.peel import peel
 from openblackbox.multitree.reach import Graph
 from openblackbox.multitree.sketch import Sketcher
@@ -43,8 +44,8 @@ class DeepRecovery:
     zeros : tuple of numpy.ndarray of int, shape (k, 2)
         For the layers 1 to L: the edges (row, column) between useful neurons proved to be 0.
     unresolved : tuple of numpy.ndarray of int
-        For the hidden levels: useful neurons of which no single point showed all the edges seen.
-        Their rows are incomplete. Empty for ``method="certified"``.
+        For the hidden levels: useful neurons whose rows are not determined by what was seen.
+        Empty for ``method="certified"``.
     first_seen : tuple of numpy.ndarray of int
         For the hidden levels: the number of the first point that shows a neuron, or -1.
     origins : tuple
@@ -108,17 +109,18 @@ def recover_deep(
     Parameters
     ----------
     oracle : Oracle
-        The black box. Only jvp and vjp are asked, and values for the final check.
+        The black box. Only jvp and vjp are asked (Jacobians, by the baseline), and values for the
+        final check.
     supports : sequence of L matrices
         First layer first, dense or sparse: where the weights may be nonzero. A multitree.
     rng : numpy.random.Generator
         Draws points and directions.
     method : {"certified", "gaussian"}
-        The search with a proof that nothing is missing, or the baseline: Gaussian points until
-        ``patience`` of them in a row show no new edge.
+        The search with a proof that nothing is missing, or the baseline: Jacobians at Gaussian
+        points until ``patience`` of them in a row show no new entry.
     points : int, optional
-        Number of points to start from (certified), or at most to ask (gaussian; 2048 when
-        omitted). The default of the certified search grows with the number of neurons.
+        Number of points to start from (certified; an eighth of the number of inputs, and at
+        least 8, when omitted), or of Jacobians to ask at most (gaussian; 2048 when omitted).
     patience : int
         The stopping rule of the baseline.
     noise : float
@@ -184,18 +186,25 @@ def recover_deep(
     graph = _checked(oracle, supports, rng, method, points, patience, noise, tolerance, checks)
     counter = CountingOracle(oracle)
     sides = FloatRange.of(oracle)
-    bank = Bank(Sketcher(counter, graph, rng=rng, noise=noise))
     certificate = Certificate.empty(graph)
     zeros = np.zeros(graph.n_edges, dtype=bool)
     if method == "gaussian":
-        _gaussian(bank, 2048 if points is None else int(points), int(patience), rng)
+        most = 2048 if points is None else int(points)
+        samples = sample(counter, rng=rng, most=most, patience=int(patience), noise=noise)
+        weights, first_seen, unresolved = complete(samples, graph)
+        origins = [("gaussian", 0)] * len(samples.points)
     else:
-        count = _default_points(graph) if points is None else int(points)
+        bank = Bank(Sketcher(counter, graph, rng=rng, noise=noise))
+        # What a point costs is balanced with the probes it saves; measured on butterflies.
+        count = max(8, graph.widths[0] // 8) if points is None else int(points)
         for x in tropical_points(graph, count, rng=rng, budget=sides.bits / 3):
             bank.add(sides.normalized(x), ("tropical", 0))
         certificate = discover(counter, bank, sides)
         zeros = splice(bank, sides)
-    network = SparseReLUNetwork(peel(bank))
+        weights, first_seen, origins = peel(bank), bank.first_seen, bank.origins
+        unresolved = [_incomplete(bank, level) for level in range(1, graph.n_layers)]
+        unresolved = [None, *unresolved, None]
+    network = SparseReLUNetwork(weights)
     residual = _residual(counter, network, graph, sides, rng, int(checks))
     if tolerance is None:
         exact = method == "certified" and noise == 0
@@ -210,12 +219,12 @@ def recover_deep(
     return DeepRecovery(
         network=network,
         queries=counter.queries,
-        useful=tuple(bank.first_seen[level] >= 0 for level in hidden),
+        useful=tuple(first_seen[level] >= 0 for level in hidden),
         silent=tuple(certificate.silent[level] for level in hidden),
         zeros=tuple(_ends(graph, layer, zeros) for layer in range(graph.n_layers)),
-        unresolved=tuple(_incomplete(bank, level, zeros) for level in hidden),
-        first_seen=tuple(bank.first_seen[level] for level in hidden),
-        origins=tuple(bank.origins),
+        unresolved=tuple(unresolved[level] for level in hidden),
+        first_seen=tuple(first_seen[level] for level in hidden),
+        origins=tuple(origins),
         certificate=certificate,
         certified=method == "certified" and noise == 0,
         residual=residual,
@@ -257,20 +266,6 @@ def _checked(oracle, supports, rng, method, points, patience, noise, tolerance, 
     return graph
 
 
-def _default_points(graph):
-    """Balance what a point costs with the probes it saves; measured on dyadic butterflies."""
-    return max(8, graph.widths[0] // 8)
-
-
-def _gaussian(bank, most, patience, rng):
-    """Ask about Gaussian points until several in a row show nothing new."""
-    idle = 0
-    while idle < patience and len(bank) < most:
-        before = bank.seen.sum()
-        bank.add(rng.standard_normal(bank.graph.widths[0]), ("gaussian", 0))
-        idle = idle + 1 if bank.seen.sum() == before else 0
-
-
 def _residual(oracle, network, graph, sides, rng, checks):
     """Compare the two functions at fresh points, half of them Gaussian."""
     points = rng.standard_normal((checks, graph.widths[0]))
@@ -281,7 +276,7 @@ def _residual(oracle, network, graph, sides, rng, checks):
     return float(np.max(np.where(errors > 0, errors / np.where(size > 0, size, 1), 0)))
 
 
-def _incomplete(bank, level, zeros):
+def _incomplete(bank, level):
     """List the neurons with an edge that was seen, but not at the main point."""
     graph, layer = bank.graph, bank.graph.layer(level - 1)
     main = main_points(bank, level)

@@ -181,5 +181,5 @@ def _add_together(prober, level, waiting):
             bank.add(prober.sides.normalized(x), origin)
         for job, number, found in taken:
             if (bank.first_seen[level][found] < 0).any():
-                bank.add(prober.points(job, np.array([number]))[0], origin)
+                bank.add(prober.points(job, np.array([number]))[:, 0], origin)
         waiting = [probe for probe in rest if (bank.first_seen[level][probe[2]] < 0).any()]

@@ -88,16 +88,16 @@ class Prober:
         return x, float(np.ldexp(job.ratio, int(np.frexp(np.abs(x[x != 0]).min())[1])))
 
     def points(self, job, numbers):
-        """Return the points of some probes of a job, one a row."""
+        """Return the points of some probes of a job, one a column."""
         x, small = self.context(job)
         members = self.blocks.members(job.block)
         x[members[0]] = small
         exponent = self.sides.shift(x)
         x[members[0]] = 0
-        rows = np.tile(np.ldexp(x, exponent), (len(numbers), 1))
+        columns = np.repeat(np.ldexp(x, exponent)[:, None], len(numbers), axis=1)
         signs = np.where(numbers % 2, small, -small)
-        rows[np.arange(len(numbers)), members[numbers // 2]] = np.ldexp(signs, exponent)
-        return rows
+        columns[members[numbers // 2], np.arange(len(numbers))] = np.ldexp(signs, exponent)
+        return columns
 
     def ask(self, jobs):
         """Ask all probes of all jobs, in batches, and fill their ``hits`` and ``kept``."""
@@ -143,27 +143,32 @@ class Prober:
         return list(np.abs(finite(answers)))
 
     def _ask_batch(self, jobs, part, contexts, reaches):
-        """Ask some probes, given as (number of the job, numbers of the probes)."""
+        """Ask some probes, given as (number of the job, numbers of the probes).
+
+        Points are columns here, and the oracle gets a transposed view. An oracle that computes on
+        columns needs no copy, and copies that transpose are slow for widths that are powers of two.
+        """
         x, v = [], []
         for index, numbers in part:
             job = jobs[index]
             x.append(self.points(job, numbers))
-            directions = np.tile(self._direction(job), (len(numbers), 1))
+            directions = np.repeat(self._direction(job)[:, None], len(numbers), axis=1)
             members = self.blocks.members(job.block)
-            directions[np.arange(len(numbers)), members[numbers // 2]] = self.sides.loud
+            directions[members[numbers // 2], np.arange(len(numbers))] = self.sides.loud
             v.append(directions)
-        answers = np.abs(finite(self.oracle.jvp(np.concatenate(x), np.concatenate(v))))
+        x, v = np.concatenate(x, axis=1), np.concatenate(v, axis=1)
+        answers = np.abs(finite(self.oracle.jvp(x.T, v.T))).T
         noise, first = self.bank.sketcher.noise, 0
         for index, numbers in part:
             job, context = jobs[index], contexts[index]
             outputs, starts = reaches[index]
-            mine = answers[first : first + len(numbers), outputs]
+            mine = answers[outputs, first : first + len(numbers)]
             first += len(numbers)
-            before = context if self.top else context[outputs]
+            before = context if self.top else context[outputs][:, None]
             loud = mine > 2 * before + noise
-            job.hits[numbers] = np.logical_or.reduceat(loud, starts, axis=1)
+            job.hits[numbers] = np.logical_or.reduceat(loud, starts, axis=0).T
             same = True if self.top else (mine > before / 2) & (before > noise)
-            job.kept[numbers] = np.logical_or.reduceat(~loud & same, starts, axis=1)
+            job.kept[numbers] = np.logical_or.reduceat(~loud & same, starts, axis=0).T
 
     def _reach(self, job):
         """List the outputs of the parent of every pair in a row, and where each list starts."""

@@ -84,6 +84,7 @@ class Sketcher:
         if graph.cut > 0:
             self._groups = graph.outputs[graph.cut].sets.toarray() * self.u
         self.down, self.up = _tables(graph)
+        self._known = [tables[0][1] >= 0 if tables else None for tables in (self.up, self.down)]
 
     @property
     def products(self):
@@ -97,22 +98,22 @@ class Sketcher:
         nothing = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
         below = above = nothing
         if self._groups is not None:
-            below = self._nonzero(self.oracle.vjp(x, self._groups), self.up[0][1])
+            below = self._nonzero(self.oracle.vjp(x, self._groups), self._known[0])
             self._mark(visible, *below[:2], self.up, graph.rows)
         if self._blocks is not None:
-            above = self._nonzero(self.oracle.jvp(x, self._blocks), self.down[0][1])
+            above = self._nonzero(self.oracle.jvp(x, self._blocks), self._known[1])
             self._mark(visible, *above[:2], self.down, graph.columns)
         return Sketch(visible, *below, *above)
 
-    def _nonzero(self, answers, table):
+    def _nonzero(self, answers, known):
         """List the positions and the values of the answers that are not 0 and belong to one path.
 
         In an irregular graph an input that no neuron of class Y sees may have other paths to some
         of the outputs of Y: such an answer is a sum of several paths.
         """
-        answers = finite(answers)
-        direction, position = np.nonzero((np.abs(answers) > self.noise) & (table.T >= 0))
-        return position, direction, answers[direction, position]
+        answers = finite(answers).T
+        position, direction = np.nonzero((np.abs(answers) > self.noise) & known)
+        return position, direction, answers[position, direction]
 
     def _mark(self, visible, position, direction, tables, ends):
         """Follow the path of every pair up to the cut, and mark its edges."""

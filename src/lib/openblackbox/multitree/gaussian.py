@@ -1,0 +1,189 @@
+r"""The baseline: Jacobians at Gaussian points, and a factorization that copes with missing entries.
+
+An entry of the Jacobian of a multitree network is 0 or the product of the weights of one path. So
+Jacobians at many points fill in, entry by entry, a masked version of the product of the weights.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from openblackbox.multitree.sketch import finite
+
+__all__ = ["Samples", "complete", "sample"]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What Jacobians at some points show of the product of the weights.
+
+    Parameters
+    ----------
+    points : numpy.ndarray, shape (k, n_0)
+        The points asked.
+    product : numpy.ndarray, shape (n_L, n_0)
+        The entries seen; 0 elsewhere.
+    first : numpy.ndarray of int, shape (n_L, n_0)
+        The first point that shows an entry, or -1.
+
+    Notes
+    -----
+    Defined in the chapter Deep recovery.
+    """
+
+    points: np.ndarray
+    product: np.ndarray
+    first: np.ndarray
+
+
+def sample(oracle, *, rng, most, patience, noise=0.0):
+    """Ask for Jacobians at Gaussian points until several in a row show no new entry.
+
+    Parameters
+    ----------
+    oracle : Oracle
+        The black box; only Jacobians are asked.
+    rng : numpy.random.Generator
+        Draws the points.
+    most : int
+        How many points at most.
+    patience : int
+        How many in a row must show nothing new.
+    noise : float
+        Size up to which an entry counts as 0.
+
+    Returns
+    -------
+    Samples
+        The masked product.
+
+    Notes
+    -----
+    Defined in the chapter Deep recovery.
+
+    Examples
+    --------
+    >>> from openblackbox.networks import ReLUNetwork
+    >>> network = ReLUNetwork([[[1.0], [-1.0]], [[2.0, 3.0]]])
+    >>> found = sample(network, rng=np.random.default_rng(0), most=50, patience=10)
+    >>> found.product, len(found.points) >= 10
+    (array([[2.]]), True)
+    """
+    product = np.zeros((oracle.n_outputs, oracle.n_inputs))
+    first = np.full(product.shape, -1)
+    points, idle = [], 0
+    while idle < patience and len(points) < most:
+        x = rng.standard_normal(oracle.n_inputs)
+        jacobian = finite(oracle.jacobian(x))
+        new = (np.abs(jacobian) > noise) & (first < 0)
+        product[new] = jacobian[new]
+        first[new] = len(points)
+        points.append(x)
+        idle = 0 if new.any() else idle + 1
+    return Samples(np.array(points), product, first)
+
+
+def complete(samples, graph):
+    r"""Factorize a masked product, as far as its entries determine the factors.
+
+    Parameters
+    ----------
+    samples : Samples
+        The entries seen.
+    graph : openblackbox.multitree.reach.Graph
+        The multitree.
+
+    Returns
+    -------
+    weights : list of scipy.sparse.csr_array
+        First layer first; rows of hidden layers have norm 1, or are 0.
+    first_seen : list of numpy.ndarray of int
+        For every level 0 to L, the first point that shows a neuron, or -1.
+    unresolved : list of numpy.ndarray of int
+        For every level 0 to L, the neurons whose row is not determined by the entries.
+
+    Notes
+    -----
+    From the input upwards: two children of a neuron h are compared at an output where entries of
+    both were seen, directly or through other children. Then every entry, divided by the weight, is
+    one of the matrix of the layers after. The sign of a row makes the neuron active at a point that
+    shows it; it is a guess where rows below are not resolved.
+
+    Defined in the chapter Deep recovery.
+    """
+    remaining, first, y = samples.product.T.copy(), samples.first.T.copy(), samples.points
+    weights, seen = [], [first.max(axis=1)]
+    unresolved = [np.zeros(0, dtype=np.int64)]
+    for layer, support in enumerate(graph.supports):
+        if layer + 1 == graph.n_layers:
+            data = remaining[graph.columns[layer], graph.rows[layer]]
+            weights.append(_matrix(support, data))
+            break
+        following = np.zeros((support.shape[0], remaining.shape[1]))
+        index = np.full(following.shape, -1)
+        data, missing = np.zeros(support.nnz), []
+        for neuron in range(support.shape[0]):
+            edges = slice(support.indptr[neuron], support.indptr[neuron + 1])
+            children = support.indices[edges]
+            group = graph.outputs[layer + 1].of[neuron]
+            if not children.size or group < 0:
+                continue
+            outputs = graph.outputs[layer + 1].members(group)
+            block = np.where(
+                first[np.ix_(children, outputs)] < 0, 0, remaining[np.ix_(children, outputs)]
+            )
+            shown = first[np.ix_(children, outputs)]
+            if (shown < 0).all():
+                continue
+            row = _row(block, shown >= 0)
+            row /= np.linalg.norm(row)
+            known = (shown >= 0) & (row != 0)[:, None]
+            pick = known.argmax(axis=0)
+            at = np.arange(outputs.size)
+            point = np.where(known.any(axis=0), shown[pick, at], -1)
+            if row @ y[point.max()][children] < 0:
+                row = -row
+            data[edges] = row
+            index[neuron, outputs] = point
+            following[neuron, outputs[point >= 0]] = (
+                block[pick, at][point >= 0] / row[pick][point >= 0]
+            )
+            if ((shown >= 0).any(axis=1) & (row == 0)).any():
+                missing.append(neuron)
+        weights.append(_matrix(support, data))
+        y = np.maximum((weights[-1] @ y.T).T, 0)
+        remaining, first = following, index
+        seen.append(_first(first))
+        unresolved.append(np.array(missing, dtype=np.int64))
+    seen[0] = _first(samples.first.T)
+    return weights, [*seen, _first(samples.first)], [*unresolved, np.zeros(0, dtype=np.int64)]
+
+
+def _first(numbers):
+    """Return the smallest number of each row that is not negative, or -1."""
+    lowest = np.where(numbers < 0, np.iinfo(numbers.dtype).max, numbers).min(axis=1)
+    return np.where((numbers >= 0).any(axis=1), lowest, -1)
+
+
+def _matrix(support, data):
+    return sp.csr_array((data, support.indices, support.indptr), shape=support.shape)
+
+
+def _row(block, shown):
+    """Return the ratios of the rows of a rank-one block of which some entries are missing."""
+    row = np.zeros(len(block))
+    start = int(shown.sum(axis=1).argmax())
+    row[start] = 1.0
+    grown = True
+    while grown:
+        grown = False
+        for child in np.flatnonzero((row == 0) & shown.any(axis=1)):
+            # Of all outputs that compare the child with a known one, the first.
+            both = shown[child] & shown[row != 0]
+            known, where = np.nonzero(both)
+            if known.size:
+                other, output = np.flatnonzero(row != 0)[known[0]], where[0]
+                row[child] = row[other] * block[child, output] / block[other, output]
+                grown = True
+    return row
