@@ -141,22 +141,28 @@ def factorize(
             f"product: {np.count_nonzero(unreached)} nonzero entries that no path reaches, of "
             f"norm {outside:.4g} out of {_norm(product):.4g}; pass allow_outside=True to drop them"
         )
-    remaining = np.ascontiguousarray((product - unreached).T)
-    factors, losses = [], []
+    remaining = np.array((product - unreached if outside else product).T, order="C")
+    factors, losses, spare = [], [], np.empty(0, product.dtype)
     for inputs, outputs in zip(edges[:-1], masks[1:], strict=True):
         factor = np.zeros(inputs.shape, product.dtype)
-        following = np.zeros((inputs.shape[0], product.shape[0]), product.dtype)
+        # Two buffers take turns. What they hold outside the support of what remains is not read.
+        shape = inputs.shape[0], product.shape[0]
+        if spare.size < shape[0] * shape[1]:
+            spare = np.empty(shape[0] * shape[1], product.dtype)
+        following = spare[: shape[0] * shape[1]].reshape(shape)
+        following[np.diff(inputs.indptr) == 0] = 0  # neurons without parents, in no group
         residuals = []
         for neurons, rows, columns in _groups(outputs, inputs):
             best = best_rank_one(_blocks(remaining, rows, columns))
             factor[neurons[:, None], columns] = best.right
             following[neurons[:, None], rows] = best.left
             residuals.append(_norm(best.residual))
-        remaining = following
+        remaining, spare = following, remaining.reshape(-1)
         factors.append(factor)
         losses.append(_norm(residuals))
+    last = np.where(masks[-1].toarray().T, remaining.T, 0)
     return Factorization(
-        factors=(*factors, np.ascontiguousarray(remaining.T)),
+        factors=(*factors, np.ascontiguousarray(last)),
         residual=_norm([outside, *losses]),
         lower_bound=_norm([outside, max(losses, default=0.0)]),
         split_residuals=tuple(losses),
@@ -234,6 +240,8 @@ def _prepare(product, supports):
         raise
     # Columns after the outputs are the virtual outputs of the neurons without children.
     masks = [m if m.shape[1] == shape[0] else m[:, : shape[0]] for m in reversed(masks)]
+    if masks[0].nnz == product.size:  # every entry is reached: nothing to compute
+        return product, edges, masks, np.zeros((0, 0), product.dtype)
     return product, edges, masks, product * ~masks[0].toarray().T
 
 

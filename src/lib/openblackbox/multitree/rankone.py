@@ -91,17 +91,24 @@ def best_rank_one(block: np.ndarray) -> RankOne:
         residual = np.zeros(block.shape[:-2], block.real.dtype)
         return RankOne(np.zeros(left, block.dtype), np.zeros(right, block.dtype), residual)
     parts = (block.real, block.imag) if np.iscomplexobj(block) else (block,)
-    largest = np.max([np.abs(part).max(axis=(-2, -1)) for part in parts], axis=0)
-    exponent = np.frexp(largest)[1]
-    scaled = _scale(block, -exponent[..., None, None])
+    ends = [np.maximum(part.max(axis=(-2, -1)), -part.min(axis=(-2, -1))) for part in parts]
+    exponent = np.frexp(np.max(ends, axis=0))[1]
+    if np.abs(exponent).max(initial=0) <= np.finfo(block.dtype).maxexp // 16:
+        exponent = np.zeros_like(exponent)  # squares are far from the limits as it is
+        scaled = block
+    else:
+        scaled = _scale(block, -exponent[..., None, None])
     right = _top_rows(scaled)
     left = (scaled @ right.conj()[..., None])[..., 0]  # u = B w*
     right = unit_rows((left.conj()[..., None, :] @ scaled)[..., 0, :])  # w = u* B / |.|
     left = (scaled @ right.conj()[..., None])[..., 0]
-    difference = scaled.swapaxes(-2, -1) - right[..., None] * left[..., None, :]
-    residual = np.linalg.norm(difference, axis=(-2, -1))
-    with np.errstate(over="ignore"):
-        left, residual = _scale(left, exponent[..., None]), _scale(residual, exponent)
+    difference = right[..., None] * left[..., None, :]
+    difference -= scaled.swapaxes(-2, -1)
+    difference = difference.view(difference.real.dtype)
+    residual = np.sqrt(np.einsum("...ij,...ij->...", difference, difference))
+    if exponent.any():
+        with np.errstate(over="ignore"):
+            left, residual = _scale(left, exponent[..., None]), _scale(residual, exponent)
     if not (np.isfinite(left).all() and np.isfinite(residual).all()):
         raise OverflowError("block: too large, its norm exceeds the range of its precision")
     return RankOne(left, right, residual)
