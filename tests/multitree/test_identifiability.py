@@ -201,6 +201,18 @@ def test_tolerances_are_used_as_stated():
     assert uniqueness(outside, [[[1, 0]]], noise=0.9995e-9).verdict == NOT_A_PRODUCT
 
 
+def test_single_precision_has_a_tolerance_of_its_own():
+    rng = np.random.default_rng(0)
+    supports = dyadic_supports(4)
+    product = chain([weight.astype(np.float32) for weight in draw(rng, supports)])
+    assert product.dtype == np.float32
+    assert uniqueness(product, supports).unique
+    pair = [np.ones((1, 2)), np.ones((2, 1))]
+    for ratio, expected in ((0.9995, UNIQUE), (1.0005, NOT_A_PRODUCT)):
+        assert uniqueness(np.diag(np.float32([1, 1e-4 * ratio])), pair).verdict == expected
+        assert uniqueness(np.diag(np.complex64([1, 1e-4 * ratio])), pair).verdict == expected
+
+
 def test_any_scale_is_read():
     rng = np.random.default_rng(5)
     supports = dyadic_supports(4)

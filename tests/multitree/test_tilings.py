@@ -150,6 +150,15 @@ def test_one_part_in_a_thousand_of_the_tolerance_is_seen():
         assert sum(1 for _ in rank_one_tilings(rows(1e-6 * ratio), 2, 2, tol=1e-6)) == number
 
 
+def test_single_precision_has_a_tolerance_of_its_own():
+    size = 8
+    matrix = (3 * cosine(size) / 7).astype(np.float32)
+    assert sum(1 for _ in rank_one_tilings(matrix, size // 2, 2)) == 1
+    for gap, number in ((0.99e-4, 1), (1.01e-4, 0)):
+        rows = np.float32([[1, 1], [1, 1 + gap]])
+        assert sum(1 for _ in rank_one_tilings(rows, 2, 2)) == number
+
+
 def test_sizes_that_do_not_fit_give_nothing():
     assert list(rank_one_tilings(np.ones((3, 3)), 2, 2)) == []
     assert list(rank_one_tilings(cosine(4), 4, 2)) == []

@@ -68,7 +68,7 @@ class Uniqueness:
 
 
 def uniqueness(
-    product: np.ndarray, supports: Sequence, *, tol: float = 1e-10, noise: float = 0.0
+    product: np.ndarray, supports: Sequence, *, tol: float | None = None, noise: float = 0.0
 ) -> Uniqueness:
     r"""Tell whether a matrix is a product with given multitree supports, and of one only.
 
@@ -89,6 +89,7 @@ def uniqueness(
         Supports :math:`S_1, \dots, S_L` of a multitree, first layer first.
     tol : float, optional
         A block has rank one when :math:`\sigma_2 \le \text{tol} \cdot \sigma_1 + \text{noise}`.
+        The default is 1e-10 in double and 1e-4 in single precision.
     noise : float, optional
         An error of the matrix, in its own unit: a block with :math:`\sigma_1 \le \text{noise}`
         counts as zero, and so do entries outside whose norm is at most ``noise``. The default
@@ -140,6 +141,7 @@ def uniqueness(
     shape = (edges[-1].shape[0], edges[0].shape[1])
     if product.shape != shape:
         raise ValueError(f"product: expected shape {shape} from the supports, got {product.shape}")
+    tol = rank_tolerance(product) if tol is None else tol
     for name, value in (("tol", tol), ("noise", noise)):
         if not 0 <= value < np.inf:
             raise ValueError(f"{name}: expected a finite number from 0 on, got {value!r}")
@@ -167,6 +169,11 @@ def uniqueness(
         second=tuple(second for _, second in pairs),
         outside=outside,
     )
+
+
+def rank_tolerance(array: np.ndarray) -> float:
+    """Relative size below which a second singular value is taken for rounding."""
+    return 1e-10 if array.dtype.char in "dD" else 1e-4
 
 
 def _block_values(product, edges, level):

@@ -11,13 +11,14 @@ from itertools import combinations
 
 import numpy as np
 
+from openblackbox.multitree.identifiability import rank_tolerance
 from openblackbox.multitree.rankone import best_rank_one, numeric
 
 __all__ = ["rank_one_tilings", "tiling_factors"]
 
 
 def rank_one_tilings(
-    matrix: np.ndarray, height: int, width: int, *, tol: float = 1e-10
+    matrix: np.ndarray, height: int, width: int, *, tol: float | None = None
 ) -> Iterator[tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]]:
     r"""Enumerate the tilings of a matrix by rank-one rectangles of a given size.
 
@@ -30,7 +31,7 @@ def rank_one_tilings(
         columns of a rectangle need be neighbours.
     tol : float, optional
         Two rows of q numbers are proportional when the ratios of their entries agree to this
-        relative difference.
+        relative difference. The default is 1e-10 in double and 1e-4 in single precision.
 
     Returns
     -------
@@ -69,6 +70,7 @@ def rank_one_tilings(
     for name, size, limit in zip(("height", "width"), (height, width), matrix.shape, strict=True):
         if not isinstance(size, int | np.integer) or not 1 <= size <= limit:
             raise ValueError(f"{name}: expected an integer from 1 to {limit}, got {size!r}")
+    tol = rank_tolerance(matrix) if tol is None else tol
     return _extend(matrix, height, width, tol, np.ones(matrix.shape, dtype=bool), ())
 
 
