@@ -44,6 +44,8 @@ def table(rows: list[dict]) -> str:
         raise ValueError("rows: expected at least one, all with the same keys")
 
     def show(value):
+        if value is None:
+            return ""
         return f"{value:.3g}" if isinstance(value, float) else str(value)
 
     lines = ["| " + " | ".join(rows[0]) + " |", "|" + "---|" * len(rows[0])]

@@ -22,12 +22,13 @@ def test_median_ignores_the_first_call_and_outliers():
 
 
 def test_table_has_three_digits():
-    text = bench.table([{"N": 64, "time (ms)": 0.123456}, {"N": 128, "time (ms)": 12.3456}])
-    assert text.splitlines() == [
-        "| N | time (ms) |",
+    rows = [{"N": 64, "ms": 0.123456}, {"N": 128, "ms": 12.3456}, {"N": 256, "ms": None}]
+    assert bench.table(rows).splitlines() == [
+        "| N | ms |",
         "|---|---|",
         "| 64 | 0.123 |",
         "| 128 | 12.3 |",
+        "| 256 |  |",
     ]
 
 
