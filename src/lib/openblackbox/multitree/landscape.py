@@ -179,10 +179,11 @@ class _Problem:
         """Give loss, curvature across the symmetry, whether it is a minimum, factors."""
         weights = rng.standard_normal(self.split + len(self.second[0]))
         first, second = self.factors(weights)
-        weights = weights / np.linalg.norm(second @ first) ** 0.5
+        weights = weights / np.sqrt(np.linalg.norm(second @ first))
         options = {"maxiter": steps, "gtol": 0, "ftol": 0}
         rough = minimize(self.loss, weights, jac=True, method="L-BFGS-B", options=options)
-        weights = self.balanced(rough.x)
+        first, second = balanced(*self.factors(rough.x))
+        weights = np.concatenate([first[self.first], second[self.second]])
         for _ in range(8):  # Newton's method ends what L-BFGS began
             values, vectors = np.linalg.eigh(self.hessian(weights))
             sizes = np.maximum(np.abs(values), 2**-12)  # the symmetry has no curvature
@@ -198,17 +199,13 @@ class _Problem:
         return loss, float(following), settled, self.factors(weights)
 
     def symmetries(self, weights):
-        """Dimension of what can be changed without changing the product: see the chapter."""
+        """Count the independent changes that leave the product alone: rescaling, mixing of neurons."""
         (first, second), directions = self.factors(weights), []
         for g, h in self.mixed:  # column g + t column h, and row h - t row g
             change = np.zeros_like(first), np.zeros_like(second)
             change[0][h], change[1][:, g] = -first[g], second[:, h]
             directions.append(np.concatenate([change[0][self.first], change[1][self.second]]))
         return np.linalg.matrix_rank(directions, rtol=2**-10)
-
-    def balanced(self, weights):
-        first, second = balanced(*self.factors(weights))
-        return np.concatenate([first[self.first], second[self.second]])
 
 
 def nonnegative(name, number) -> int:
