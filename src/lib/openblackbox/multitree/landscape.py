@@ -199,7 +199,7 @@ class _Problem:
         return loss, float(following), settled, self.factors(weights)
 
     def symmetries(self, weights):
-        """Count the independent changes that leave the product alone: rescaling, mixing of neurons."""
+        """Count independent changes that leave the product alone: rescaling, mixing of neurons."""
         (first, second), directions = self.factors(weights), []
         for g, h in self.mixed:  # column g + t column h, and row h - t row g
             change = np.zeros_like(first), np.zeros_like(second)
