@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from openblackbox.multitree.factorization import factorize
 from openblackbox.multitree.gauge import canonical
-from openblackbox.multitree.nearby import open_values, recover_nearby
+from openblackbox.multitree.nearby import RARE, open_values, recover_nearby
 from openblackbox.multitree.students import relative_error
 from openblackbox.multitree.supports import dyadic_supports, random_multitree
 from openblackbox.multitree.teachers import add_edges, add_network, random_butterfly
@@ -79,11 +79,30 @@ def test_irregular_multitrees_too():
     assert relative_error(found.network, secret, x) < 1e-12
 
 
+def test_the_fraction_that_fits_best_is_kept():
+    rng = np.random.default_rng(0)
+    secret = random_butterfly(3, rng=rng)
+    supports = dyadic_supports(3)
+    dense = add_edges(secret, supports, 0.01, rng=rng)
+    every = [
+        recover_nearby(dense, supports, rng=np.random.default_rng(1), samples=256, rare=[r])
+        for r in RARE
+    ]
+    residuals = [found.residual for found in every]
+    best = recover_nearby(dense, supports, rng=np.random.default_rng(1), samples=256)
+    assert best.residual == min(residuals) < residuals[0] / 5
+    assert best.rare == RARE[int(np.argmin(residuals))] > 0
+    x = np.random.default_rng(1).standard_normal((256, 8))
+    assert best.residual == pytest.approx(relative_error(best.network, dense, x), rel=1e-9)
+    exact = recover_nearby(secret, supports, rng=np.random.default_rng(1), samples=256)
+    assert exact.residual < 1e-12
+
+
 def test_rare_is_the_rank_of_the_largest_value():
     secret = random_butterfly(2, rng=np.random.default_rng(5))
     supports = dyadic_supports(2)
     dense = add_edges(secret, supports, 0.05, rng=np.random.default_rng(6))
-    found = recover_nearby(dense, supports, rng=np.random.default_rng(7), samples=50, rare=0.05)
+    found = recover_nearby(dense, supports, rng=np.random.default_rng(7), samples=50, rare=[0.05])
     x = np.random.default_rng(7).standard_normal((50, 4))
     values, _ = open_values(dense.jacobian(x), 3)
     np.testing.assert_array_equal(found.product, values)
@@ -147,10 +166,13 @@ def test_the_whole_bound_with_the_peel():
 def test_wrong_arguments_are_told_together():
     secret, rng = random_butterfly(2, rng=np.random.default_rng(0)), np.random.default_rng(1)
     with pytest.raises(ValueError, match=r"supports: 8 inputs.*samples: .*rare: "):
-        recover_nearby(secret, dyadic_supports(3), rng=rng, samples=0, rare=1.0)
+        recover_nearby(secret, dyadic_supports(3), rng=rng, samples=0, rare=[1.0])
     with pytest.raises(TypeError, match="rng"):
         recover_nearby(secret, dyadic_supports(2), rng=1, samples=10)
     with pytest.raises(TypeError, match="oracle"):
         recover_nearby(np.eye(4), dyadic_supports(2), rng=rng, samples=10)
+    for rare in ([], 0.5, [-0.1]):
+        with pytest.raises(ValueError, match="rare: expected fractions"):
+            recover_nearby(secret, dyadic_supports(2), rng=rng, samples=10, rare=rare)
     with pytest.raises(ValueError, match="multitree"):
         recover_nearby(secret, [np.ones((4, 4))] * 2, rng=rng, samples=10)

@@ -158,7 +158,7 @@ def train_nearby(kind, depth, delta, seed):
         teacher = add_network(butterfly, delta, 2 ** (depth + 1), rng=rng)
     else:
         raise ValueError(f"kind: expected edges or network, got {kind!r}")
-    found = recover_nearby(teacher, supports, rng=rng, samples=4 ** (depth + 1), rare=0.01).network
+    found = recover_nearby(teacher, supports, rng=rng, samples=4 ** (depth + 1)).network
     starts = [
         np.concatenate([[first], [second], random])
         for first, second, random in zip(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from openblackbox.multitree.factorization import Factorization, factorize
+from openblackbox.multitree.students import relative_error
 from openblackbox.multitree.supports import (
     ancestors,
     check_multitree,
@@ -23,6 +24,10 @@ __all__ = [
     "open_values",
     "recover_nearby",
 ]
+
+
+RARE = (0, 1 / 256, 1 / 64, 1 / 16)
+"""The fractions that `recover_nearby` tries."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,10 @@ class NearbyRecovery:
         At how many points each entry was more than half of its k-th largest value.
     factorization : Factorization
         Of ``product``, with its residual and lower bound; before the signs are chosen.
+    rare : float
+        The fraction that was chosen.
+    residual : float
+        Relative root mean square error of the network at the points asked.
     queries : Queries
         What was asked.
 
@@ -51,6 +60,8 @@ class NearbyRecovery:
     product: np.ndarray
     opened: np.ndarray
     factorization: Factorization
+    rare: float
+    residual: float
     queries: Queries
 
 
@@ -100,7 +111,7 @@ def open_values(jacobians, rank=1):
     return np.where(opened > 0, chosen, 0), opened
 
 
-def recover_nearby(oracle, supports, *, rng, samples, rare=0.0):
+def recover_nearby(oracle, supports, *, rng, samples, rare=RARE):
     r"""Recover a multitree network without biases that is close to a black box.
 
     Parameters
@@ -113,9 +124,9 @@ def recover_nearby(oracle, supports, *, rng, samples, rare=0.0):
         Draws the points, from N(0, I).
     samples : int
         Their number T.
-    rare : float
-        Fraction of the points: a path that is open at fewer may be taken for one that never is. 0
-        asks for one point only, for a black box that is a multitree network to rounding.
+    rare : sequence of float
+        Fractions of the points to try: a path that is open at fewer may be taken for one that
+        never is. 0 asks for one point only. The network that fits best is returned.
 
     Returns
     -------
@@ -133,11 +144,13 @@ def recover_nearby(oracle, supports, *, rng, samples, rare=0.0):
 
     Notes
     -----
-    1. `open_values` with :math:`k = \max(1, \lceil \mathrm{rare} \cdot T \rceil)` gives a matrix A.
+    1. `open_values` with :math:`k = \max(1, \lceil r T \rceil)`, r from ``rare``, gives a matrix A.
     2. `factorize` gives factors of A, up to signs. Entries that no path reaches are dropped.
     3. Level by level, the sign of a neuron h is that of
        :math:`\sum_t z_h(x_t)\, \|Df(x_t)[O_h, I_h]\|_F^2`, with the outputs and the inputs joined
        to h: where its block is large, h is open and :math:`z_h > 0`.
+    4. Of the networks for all r the one nearest to :math:`Df(x_t)\,x_t = f(x_t)` is kept, the first
+       of equals. No further answer is needed.
 
     *Theorem.* If the signs are right and :math:`A^*` is the product of the weights of a multitree
     network f* of the same supports, then :math:`\|\hat f(x) - f^*(x)\| \le
@@ -159,19 +172,35 @@ def recover_nearby(oracle, supports, *, rng, samples, rare=0.0):
     supports = _checked(oracle, supports, rng, samples, rare)
     x = rng.standard_normal((int(samples), oracle.n_inputs))
     jacobians = np.asarray(counter.jacobian(x), dtype=float)
-    product, opened = open_values(jacobians, max(1, int(np.ceil(rare * samples))))
-    fit = factorize(product, supports, allow_outside=True)
-    weights, y, energy = [factor.copy() for factor in fit.factors], x, jacobians**2
-    for level in range(1, len(weights)):
+    values = np.einsum("toi,ti->to", jacobians, x)
+    masks = [
+        (descendants(supports, level).astype(float), ancestors(supports, level).astype(float))
+        for level in range(1, len(supports))
+    ]
+    blocks = [np.einsum("toi,oh,hi->th", jacobians**2, *mask, optimize=True) for mask in masks]
+    best = None
+    for fraction in rare:
+        product, opened = open_values(jacobians, max(1, int(np.ceil(fraction * samples))))
+        fit = factorize(product, supports, allow_outside=True)
+        network = _with_signs(fit.factors, x, blocks)
+        residual = relative_error(network, lambda x: values, x)
+        if best is None or residual < best.residual:
+            best = NearbyRecovery(
+                network, product, opened, fit, float(fraction), residual, counter.queries
+            )
+    return best
+
+
+def _with_signs(factors, x, blocks):
+    """Return the network with the signs for which neurons are on where their blocks are large."""
+    weights, y = [factor.copy() for factor in factors], x
+    for level, sizes in enumerate(blocks, start=1):
         z = y @ weights[level - 1].T
-        outputs = descendants(supports, level).astype(float)
-        inputs = ancestors(supports, level).astype(float)
-        blocks = np.einsum("toi,oh,hi->th", energy, outputs, inputs, optimize=True)
-        signs = np.where((z * blocks).sum(axis=0) < 0, -1, 1)
+        signs = np.where((z * sizes).sum(axis=0) < 0, -1, 1)
         weights[level - 1] *= signs[:, None]
         weights[level] *= signs
         y = np.maximum(z * signs, 0)
-    return NearbyRecovery(ReLUNetwork(weights), product, opened, fit, counter.queries)
+    return ReLUNetwork(weights)
 
 
 def _checked(oracle, supports, rng, samples, rare):
@@ -188,8 +217,8 @@ def _checked(oracle, supports, rng, samples, rare):
         )
     if not isinstance(samples, numbers.Integral) or samples < 1:
         problems.append(f"samples: expected a positive integer, got {samples!r}")
-    if not 0 <= rare < 1:
-        problems.append(f"rare: expected a fraction, at least 0 and below 1, got {rare!r}")
+    if not hasattr(rare, "__len__") or not len(rare) or not all(0 <= r < 1 for r in rare):
+        problems.append(f"rare: expected fractions, at least 0 and below 1, got {rare!r}")
     if problems:
         raise ValueError("; ".join(problems))
     return supports
