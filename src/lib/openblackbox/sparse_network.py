@@ -101,7 +101,7 @@ class SparseReLUNetwork:
         y = _columns(x)
         for weight in self.weights[:-1]:
             y = np.maximum(weight @ y, 0)
-        return _rows(self.weights[-1] @ y, x.shape[:-1])
+        return _rows([self.weights[-1] @ y], x.shape[:-1])
 
     def preactivations(self, x):
         r"""Return :math:`(z_1(x), \dots, z_L(x))`, shapes (n_l,) or (k, n_l)."""
@@ -110,8 +110,12 @@ class SparseReLUNetwork:
         for weight in self.weights:
             z = weight @ y
             y = np.maximum(z, 0)
-            levels.append(_rows(z, x.shape[:-1]))
+            levels.append(_rows([z], x.shape[:-1]))
         return tuple(levels)
+
+    def activation_pattern(self, x):
+        r"""Return :math:`1\{z_\ell(x) > 0\}` for the hidden levels: L - 1 boolean arrays."""
+        return tuple(z > 0 for z in self.preactivations(x)[:-1])
 
     def jacobian(self, x):
         r"""Return :math:`W_L A_{L-1} \cdots A_1 W_1`, shape (n_L, n_0) or (k, n_L, n_0)."""
@@ -122,7 +126,8 @@ class SparseReLUNetwork:
             for z, weight in zip(self.preactivations(point), self.weights[1:], strict=False):
                 product = weight @ (sp.diags_array((z > 0).astype(self.dtype)) @ product)
             answers.append(product.toarray())
-        return np.reshape(answers, (*x.shape[:-1], self.n_outputs, self.n_inputs))
+        shape = (*x.shape[:-1], self.n_outputs, self.n_inputs)
+        return np.array(answers, dtype=self.dtype).reshape(shape)
 
     def jvp(self, x, v):
         r"""Return :math:`Df(x)\,v`, shape (n_L,) or (k, n_L); v is like x.
@@ -135,10 +140,10 @@ class SparseReLUNetwork:
         for y, product in _parts(x, v):
             for weight in self.weights[:-1]:
                 z, product = weight @ y, weight @ product
-                product *= z > 0
+                product = product * (z > 0)
                 y = np.maximum(z, 0, out=z)
             answers.append(self.weights[-1] @ product)
-        return _rows(np.concatenate(answers, axis=1), batch)
+        return _rows(answers, batch)
 
     def vjp(self, x, u):
         r"""Return :math:`Df(x)^\top u`, shape (n_0,) or (k, n_0); u is (n_L,) or (k, n_L).
@@ -158,7 +163,7 @@ class SparseReLUNetwork:
             for weight, on in zip(self._transposes[-2::-1], active[::-1], strict=True):
                 product = weight @ (product * on)
             answers.append(product)
-        return _rows(np.concatenate(answers, axis=1), batch)
+        return _rows(answers, batch)
 
     def _pair(self, name, x, direction, size):
         """Return a point and a direction, each single or a batch, and the shape of the batch."""
@@ -179,19 +184,21 @@ def _parts(x, directions):
     if x.ndim == 1:
         yield _columns(x), _columns(directions)
         return
-    step = max(8, 2**17 // x.shape[1])
-    for start in range(0, len(x), step):
+    step = max(8, 2**17 // max(1, x.shape[1]))
+    for start in range(0, max(1, len(x)), step):
         some = directions if directions.ndim == 1 else directions[start : start + step]
         yield _columns(x[start : start + step]), _columns(some)
 
 
-def _rows(columns, batch):
-    """Return the columns of an answer as points, as many as the batch has."""
+def _rows(parts, batch):
+    """Return the columns of an answer, given in parts, as points, as many as the batch has."""
     if batch == ():
-        return columns[:, 0].copy()
+        return parts[0][:, 0].copy()
+    columns = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
     if columns.shape[1:] == batch:
         return columns.T  # a view: its rows are the columns
-    return np.broadcast_to(columns, (len(columns), *batch)).T.copy()
+    # No hidden layer, one direction: every part has one column, and all of them are the same.
+    return np.broadcast_to(columns[:, :1], (len(columns), *batch)).T.copy()
 
 
 def _checked(weights):
@@ -204,7 +211,8 @@ def _checked(weights):
             raise TypeError(f"{name}: expected real numbers, got {matrix.dtype}")
         if matrix.ndim != 2:
             raise ValueError(f"{name}: expected a matrix, got {matrix.ndim} dimension(s)")
-        matrix = sp.csr_array(matrix)
+        matrix = sp.csr_array(matrix, copy=True)  # what follows works in place
+        matrix.sum_duplicates()
         matrix.eliminate_zeros()
         if not np.isfinite(matrix.data).all():
             problems.append(f"{name}: holds nan or infinity")

@@ -6,10 +6,11 @@ magnitude make many more neurons visible than Gaussian ones.
 """
 
 from dataclasses import dataclass
+from math import ldexp
 
 import numpy as np
 
-__all__ = ["Bank", "FloatRange", "RangeExhaustedError", "tropical_points"]
+__all__ = ["Bank", "FloatRange", "RangeExhaustedError", "ends", "tropical_points"]
 
 
 class RangeExhaustedError(ArithmeticError):
@@ -29,6 +30,7 @@ class FloatRange:
     -----
     The smallest nonzero entry of a point is brought to :math:`2^{-b/5}` and the largest must stay
     below :math:`2^{4b/5}`: what is left on both sides is for the weights that multiply them.
+    Exponents are integers throughout, so that nothing becomes 0 on the way.
 
     Defined in the chapter Deep recovery.
     """
@@ -46,37 +48,79 @@ class FloatRange:
         return -(self.bits // 5)
 
     @property
-    def small(self):
-        """The first ratio, a power of two, that is tried for a small block beside a large one."""
-        return 2.0 ** -(self.bits // 16)
+    def gap(self):
+        """How many binary orders a small block is first put below the point around it."""
+        return max(1, self.bits // 16)
 
     @property
     def loud(self):
-        """The size of a direction whose answer must stand out against any other."""
-        return 2.0 ** (self.bits // 4)
+        """The size of a direction whose answer must stand out against a quiet one."""
+        return ldexp(1, self.bits // 8)
 
-    def shift(self, x):
-        """Return the exponent that brings the smallest nonzero entry of a point to the floor.
+    @property
+    def audible(self):
+        """The size above which an answer to a loud direction is told from a quiet one."""
+        return ldexp(1, -(15 * self.bits // 16))
+
+    @property
+    def quiet(self):
+        """The largest answer to a quiet direction beside which silence is a proof."""
+        return ldexp(1, -(self.bits // 2))
+
+    def softening(self, size):
+        """Return by how many binary orders a direction with an answer of this size is reduced.
+
+        The answer becomes a little larger than `audible`, unless the direction itself would leave
+        the range.
+        """
+        exponent = int(np.frexp(size)[1]) + 7 * self.bits // 8
+        return min(max(exponent, 0), 15 * self.bits // 16)
+
+    def shift(self, low, high):
+        """Return the exponent that brings entries with the exponent ``low`` to the floor.
 
         Raises
         ------
         RangeExhaustedError
-            If its largest entry then is too large.
+            If entries with the exponent ``high`` then are too large.
         """
-        exponents = np.frexp(x[x != 0])[1]
-        if exponents.size == 0:
-            return 0
-        width = int(exponents.max() - exponents.min())
+        width = int(high) - int(low)
         if width > self.bits:
             raise RangeExhaustedError(
                 f"a point with entries {width} binary orders of magnitude apart is needed, the "
                 f"floating type allows {self.bits}; use an oracle of higher precision"
             )
-        return self.floor - int(exponents.min())
+        return self.floor - int(low)
 
     def normalized(self, x):
         """Multiply a point by the power of two that brings its smallest entry to the floor."""
-        return np.ldexp(x, self.shift(x))
+        return np.ldexp(x, self.shift(*ends(x)))
+
+
+def ends(x):
+    """Return the binary exponents of the smallest and the largest nonzero entry of a point.
+
+    Parameters
+    ----------
+    x : numpy.ndarray
+        The point.
+
+    Returns
+    -------
+    low, high : int
+        The exponents, as `numpy.frexp` counts them; 0 and 0 for the origin.
+
+    Notes
+    -----
+    Defined in the chapter Deep recovery.
+
+    Examples
+    --------
+    >>> ends(np.array([0.0, -0.5, 6.0]))
+    (0, 3)
+    """
+    exponents = np.frexp(x[x != 0])[1]
+    return (int(exponents.min()), int(exponents.max())) if exponents.size else (0, 0)
 
 
 class Bank:

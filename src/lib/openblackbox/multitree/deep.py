@@ -14,10 +14,10 @@ import numpy as np
 from openblackbox.multitree.bank import Bank, FloatRange, tropical_points
 from openblackbox.multitree.discovery import Certificate, discover
 from openblackbox.multitree.gaussian import complete, sample
-from openblackbox.multitree.peel import peel
+from openblackbox.multitree.peel import peel, unread
 from openblackbox.multitree.reach import Graph
-from openblackbox.multitree.sketch import Sketcher
-from openblackbox.multitree.splice import main_points, splice
+from openblackbox.multitree.sketch import Sketcher, contradiction, finite
+from openblackbox.multitree.splice import splice
 from openblackbox.oracles import CountingOracle, Queries
 from openblackbox.sparse_network import SparseReLUNetwork
 
@@ -40,7 +40,7 @@ class DeepRecovery:
         and change an output.
     silent : tuple of numpy.ndarray of bool
         The neurons proved to be without effect, through every useful parent: each of them is dead,
-        or its weight into that parent is 0. Nowhere True for ``method="gaussian"``.
+        or its weights into all of these parents are 0. Nowhere True for ``method="gaussian"``.
     zeros : tuple of numpy.ndarray of int, shape (k, 2)
         For the layers 1 to L: the edges (row, column) between useful neurons proved to be 0.
     unresolved : tuple of numpy.ndarray of int
@@ -161,7 +161,8 @@ def recover_deep(
     5. Fresh points compare the two functions.
 
     With exact arithmetic, and with probability one, the recovered function is f everywhere. In
-    floating-point arithmetic a neuron counts as dead when products of weights leave the range.
+    floating-point arithmetic a neuron may count as dead when the products of the weights on its
+    paths are below the square root of the smallest number.
 
     Cost: at most 2 products for each input of each pair (neuron, parent), and
     :math:`2 \sqrt N` a point for a dyadic butterfly. Nothing of size N x N is formed.
@@ -202,8 +203,9 @@ def recover_deep(
         certificate = discover(counter, bank, sides)
         zeros = splice(bank, sides)
         weights, first_seen, origins = peel(bank), bank.first_seen, bank.origins
-        unresolved = [_incomplete(bank, level) for level in range(1, graph.n_layers)]
-        unresolved = [None, *unresolved, None]
+        unresolved = unread(bank, weights)
+        if noise == 0:
+            _check_consistency(certificate, unresolved)
     network = SparseReLUNetwork(weights)
     residual = _residual(counter, network, graph, sides, rng, int(checks))
     if tolerance is None:
@@ -245,13 +247,16 @@ def _checked(oracle, supports, rng, method, points, patience, noise, tolerance, 
         ("patience", patience, 1),
         ("checks", checks, 1),
     ):
-        if value is not None and (value != int(value) or value < least):
-            problems.append(f"{name}: expected an integer, at least {least}, got {value}")
-    if not (np.isfinite(noise) and noise >= 0):
-        problems.append(f"noise: expected a number, at least 0, got {noise}")
-    if tolerance is not None and not tolerance > 0:
-        problems.append(f"tolerance: expected a positive number, got {tolerance}")
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not (whole and value >= least) and not (name == "points" and value is None):
+            problems.append(f"{name}: expected an integer, at least {least}, got {value!r}")
+    if not (_is_number(noise) and np.isfinite(noise) and noise >= 0):
+        problems.append(f"noise: expected a number, at least 0, got {noise!r}")
+    if tolerance is not None and not (_is_number(tolerance) and tolerance > 0):
+        problems.append(f"tolerance: expected a positive number, got {tolerance!r}")
     graph = Graph(supports)
+    if 0 in (graph.widths[0], graph.widths[-1]):
+        problems.append("supports: expected at least one input and one output")
     if graph.widths[0] != oracle.n_inputs:
         problems.append(
             f"supports: the first has {graph.widths[0]} columns, "
@@ -266,24 +271,29 @@ def _checked(oracle, supports, rng, method, points, patience, noise, tolerance, 
     return graph
 
 
+def _is_number(value):
+    return isinstance(value, int | float | np.integer | np.floating)
+
+
 def _residual(oracle, network, graph, sides, rng, checks):
     """Compare the two functions at fresh points, half of them Gaussian."""
     points = rng.standard_normal((checks, graph.widths[0]))
     points[::2] = tropical_points(graph, len(points[::2]), rng=rng, budget=sides.bits / 3)
-    values = np.asarray(oracle(points))
+    values = finite(oracle(points), (checks, graph.widths[-1]))
     size = np.abs(values).max(axis=1)
     errors = np.abs(network(points) - values).max(axis=1)
     return float(np.max(np.where(errors > 0, errors / np.where(size > 0, size, 1), 0)))
 
 
-def _incomplete(bank, level):
-    """List the neurons with an edge that was seen, but not at the main point."""
-    graph, layer = bank.graph, bank.graph.layer(level - 1)
-    main = main_points(bank, level)
-    rows = graph.rows[level - 1]
-    visible = np.stack([sketch.visible[layer] for sketch in bank.sketches])
-    shown = visible[np.maximum(main[rows], 0), np.arange(rows.size)]
-    return np.unique(rows[bank.seen[layer] & ~shown])
+def _check_consistency(certificate, unresolved):
+    """Raise where exact answers of a multitree network cannot lead."""
+    if certificate.unconfirmed:
+        raise contradiction("a neuron answers to a probe and no sketch shows it")
+    for level, neurons in enumerate(unresolved):
+        if len(neurons):
+            raise contradiction(
+                f"the inputs of neuron {neurons[0]} of level {level} are not seen together"
+            )
 
 
 def _ends(graph, layer, zeros):

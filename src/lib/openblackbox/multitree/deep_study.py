@@ -206,7 +206,7 @@ def count_deep_queries(n_layers, law, zeros, seed):
         "found": reasons.count("found"),
         "spliced": reasons.count("splice"),
         "pairs": sum(found.certificate.pairs),
-        "useful": sum(int(level.sum()) for level in found.useful) + missed,
+        "useful": sum(int(level.sum()) for level in useful_neurons(secret.weights)),
         "missed": missed,
         "exact": bool(error < EXACT),
     }
@@ -251,7 +251,7 @@ def count_baseline(n_layers, law, seed, *, most=2048):
     return {
         "points": len(found.origins),
         "stopped": len(found.origins) < most,
-        "useful": sum(int(level.sum()) for level in found.useful) + missed,
+        "useful": sum(int(level.sum()) for level in useful_neurons(secret.weights)),
         "missed": missed,
         "unresolved": sum(len(neurons) for neurons in found.unresolved),
         "exact": bool(error < EXACT),

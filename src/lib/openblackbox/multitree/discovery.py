@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from openblackbox.multitree.probes import Job, Prober
+from openblackbox.multitree.bank import ends
+from openblackbox.multitree.probes import Job, Prober, tiny
 
 __all__ = ["Certificate", "discover"]
 
@@ -21,7 +22,8 @@ class Certificate:
     Parameters
     ----------
     silent : list of numpy.ndarray of bool
-        For every level 0 to L: the neurons probed through every useful parent without an answer.
+        For every level 0 to L: the neurons probed through every useful parent without an answer,
+        and those with a useful parent that no input reaches.
     pairs : list of int
         For every level, the pairs of a neuron and a parent that were proved silent.
     probes : list of int
@@ -95,10 +97,11 @@ def _search(prober, level, certificate):
     todo = np.flatnonzero(
         useful[parents] & (bank.first_seen[level] < 0)[children] & (prober.blocks.of >= 0)[children]
     )
-    silent[children[todo]] = True
-    ratios = np.full(len(children), prober.sides.small)
+    # Of a neuron that no input reaches, silence is known before any question.
+    silent[children[useful[parents]]] = True
+    gaps = np.full(len(children), prober.sides.gap)
     while todo.size:
-        jobs = _plan(prober, level, todo, ratios)
+        jobs = _plan(prober, level, todo, gaps)
         certificate.probes[level] += prober.ask(jobs)
         _add_found(prober, level, jobs)
         seen = bank.first_seen[level] >= 0
@@ -107,22 +110,23 @@ def _search(prober, level, certificate):
             hit = job.hits.any(axis=0)
             proved = ~hit & job.kept.all(axis=0)
             lost = job.pairs[~hit & ~proved]
-            ratios[lost] **= 2
+            gaps[lost] *= 2
             false = hit & ~seen[children[job.pairs]]
             certificate.retries[level] += lost.size
             certificate.unconfirmed += int(false.sum())
             certificate.pairs[level] += int((proved & ~seen[children[job.pairs]]).sum())
             done[job.pairs[proved | false]] = True
+            silent[children[job.pairs[false]]] = False
         todo = todo[~done[todo]]
     silent &= bank.first_seen[level] < 0
 
 
-def _plan(prober, level, todo, ratios):
+def _plan(prober, level, todo, gaps):
     """For every block and wider block above it, take the point that shows most of the parents."""
     graph = prober.bank.graph
     blocks = prober.blocks.of[graph.columns[level][todo]]
     wides = prober.wides.of[graph.rows[level][todo]]
-    keys = np.stack([blocks, wides, np.log2(ratios[todo]).astype(int)])
+    keys = np.stack([blocks, wides, -gaps[todo]])
     order = np.lexsort(keys)
     todo, keys = todo[order], keys[:, order]
     starts = np.flatnonzero(np.append(True, (np.diff(keys) != 0).any(axis=0)))
@@ -136,7 +140,7 @@ def _plan(prober, level, todo, ratios):
         pairs = todo[start:end]
         if not prober.top:
             pairs = pairs[shown[point, start:end]]
-        jobs.append(Job(int(point), keys[0, start], keys[1, start], pairs, ratios[pairs[0]]))
+        jobs.append(Job(int(point), keys[0, start], keys[1, start], pairs, int(gaps[pairs[0]])))
     return jobs
 
 
@@ -163,23 +167,32 @@ def _add_together(prober, level, waiting):
     bank, origin = prober.bank, ("found", level)
     while waiting:
         used = np.zeros(bank.graph.widths[0], dtype=bool)
-        taken, rest, x = [], [], None
+        taken, rest = [], []
         for probe in waiting:
-            job, number, _ = probe
+            job = probe[0]
             members = prober.blocks.members(job.block)
             needed = members if prober.top else prober.wides.members(job.wide)
             if used[needed].any():
                 rest.append(probe)
                 continue
             used[needed] = True
-            context, small = prober.context(job)
-            x = context if x is None else x
-            x[members] = 0
-            x[members[number // 2]] = small if number % 2 else -small
             taken.append(probe)
         if len(taken) > 1:
-            bank.add(prober.sides.normalized(x), origin)
+            bank.add(_combined(prober, taken), origin)
         for job, number, found in taken:
             if (bank.first_seen[level][found] < 0).any():
                 bank.add(prober.points(job, np.array([number]))[:, 0], origin)
         waiting = [probe for probe in rest if (bank.first_seen[level][probe[2]] < 0).any()]
+
+
+def _combined(prober, probes):
+    """Put the tiny inputs of probes of disjoint blocks, in one context, into one point."""
+    x, _ = prober.context(probes[0][0])
+    lows = [prober.context(job)[1] for job, _, _ in probes]
+    for job, _, _ in probes:
+        x[prober.blocks.members(job.block)] = 0
+    exponent = prober.sides.shift(min(lows), ends(x)[1] if x.any() else max(lows))
+    x = np.ldexp(x, exponent)
+    for (job, number, _), low in zip(probes, lows, strict=True):
+        x[prober.blocks.members(job.block)[number // 2]] = tiny(number, low + exponent)
+    return x

@@ -75,7 +75,7 @@ def sample(oracle, *, rng, most, patience, noise=0.0):
     points, idle = [], 0
     while idle < patience and len(points) < most:
         x = rng.standard_normal(oracle.n_inputs)
-        jacobian = finite(oracle.jacobian(x))
+        jacobian = finite(oracle.jacobian(x), product.shape)
         new = (np.abs(jacobian) > noise) & (first < 0)
         product[new] = jacobian[new]
         first[new] = len(points)
@@ -113,7 +113,7 @@ def complete(samples, graph):
     Defined in the chapter Deep recovery.
     """
     remaining, first, y = samples.product.T.copy(), samples.first.T.copy(), samples.points
-    weights, seen = [], [first.max(axis=1)]
+    weights, seen, shows = [], [_first(first)], first
     unresolved = [np.zeros(0, dtype=np.int64)]
     for layer, support in enumerate(graph.supports):
         if layer + 1 == graph.n_layers:
@@ -121,7 +121,7 @@ def complete(samples, graph):
             weights.append(_matrix(support, data))
             break
         following = np.zeros((support.shape[0], remaining.shape[1]))
-        index = np.full(following.shape, -1)
+        index, above = np.full(following.shape, -1), np.full(following.shape, -1)
         data, missing = np.zeros(support.nnz), []
         for neuron in range(support.shape[0]):
             edges = slice(support.indptr[neuron], support.indptr[neuron + 1])
@@ -130,6 +130,7 @@ def complete(samples, graph):
             if not children.size or group < 0:
                 continue
             outputs = graph.outputs[layer + 1].members(group)
+            above[neuron, outputs] = _first(shows[np.ix_(children, outputs)].T)
             block = np.where(
                 first[np.ix_(children, outputs)] < 0, 0, remaining[np.ix_(children, outputs)]
             )
@@ -153,10 +154,9 @@ def complete(samples, graph):
                 missing.append(neuron)
         weights.append(_matrix(support, data))
         y = np.maximum((weights[-1] @ y.T).T, 0)
-        remaining, first = following, index
-        seen.append(_first(first))
+        remaining, first, shows = following, index, above
+        seen.append(_first(shows))
         unresolved.append(np.array(missing, dtype=np.int64))
-    seen[0] = _first(samples.first.T)
     return weights, [*seen, _first(samples.first)], [*unresolved, np.zeros(0, dtype=np.int64)]
 
 

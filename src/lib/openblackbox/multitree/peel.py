@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from openblackbox.multitree.splice import main_points
 
-__all__ = ["peel"]
+__all__ = ["peel", "unread"]
 
 
 def peel(bank):
@@ -56,6 +56,47 @@ def peel(bank):
         sp.csr_array((data, support.indices, support.indptr), shape=support.shape)
         for data, support in zip(state.weights, graph.supports, strict=True)
     ]
+
+
+def unread(bank, weights):
+    """List the neurons with an edge that some point shows, and whose weight was not read.
+
+    Parameters
+    ----------
+    bank : openblackbox.multitree.bank.Bank
+        Points and sketches.
+    weights : list of scipy.sparse.csr_array
+        What `peel` returned.
+
+    Returns
+    -------
+    list of numpy.ndarray of int
+        For the levels 0 to L. Empty where the answers are exact.
+
+    Notes
+    -----
+    Defined in the chapter Deep recovery.
+
+    Examples
+    --------
+    >>> from openblackbox.multitree.bank import Bank
+    >>> from openblackbox.multitree.reach import Graph
+    >>> from openblackbox.multitree.sketch import Sketcher
+    >>> from openblackbox.networks import ReLUNetwork
+    >>> network = ReLUNetwork([[[2.0]], [[-3.0]]])
+    >>> bank = Bank(Sketcher(network, Graph(network.supports), rng=np.random.default_rng(0)))
+    >>> number = bank.add(np.array([1.0]), ("example", 0))
+    >>> weights = peel(bank)
+    >>> [weight.toarray().item() for weight in weights]
+    [1.0, -6.0]
+    >>> [len(rows) for rows in unread(bank, weights)]
+    [0, 0, 0]
+    """
+    graph, lists = bank.graph, [np.zeros(0, dtype=np.int64)]
+    for layer, weight in enumerate(weights):
+        seen = bank.seen[graph.layer(layer)]
+        lists.append(np.unique(graph.rows[layer][seen & (weight.data == 0)]))
+    return lists
 
 
 class _State:
@@ -117,8 +158,12 @@ class _State:
             self.edges[layer] = self.tables[1][layer][node, block].astype(np.int64)
             node = graph.columns[layer][self.edges[layer]]
         if self.edges:
-            self.value = self.value / self.tangent[self.point, node]
-            self.digits = np.abs(self.tangent[self.point, node]) / self.size[self.point, node]
+            tangent, size = self.tangent[self.point, node], self.size[self.point, node]
+            # By rounding, a neuron may be off here that was barely on for the oracle.
+            on = tangent != 0
+            self.value, self.digits = self.value[on] / tangent[on], np.abs(tangent[on]) / size[on]
+            self.point, self.output = self.point[on], self.output[on]
+            self.edges = {layer: edge[on] for layer, edge in self.edges.items()}
 
     def above(self, layer):
         """Read a layer above the cut, from the answers at the outputs."""

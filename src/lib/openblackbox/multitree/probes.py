@@ -4,15 +4,17 @@ A *pair* is an edge from a neuron h of level m to a parent g. Its context is a p
 There the inputs X of h are set to 0, and then one of them, in turn, to a tiny number of either
 sign. A derivative along that input, and at the same time along the other inputs of g, tells two
 things at once: the input is heard when h fires, and the others are heard as long as g is visible.
+The first direction is loud and the second quiet, so that the two are told apart by size.
 """
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from openblackbox.multitree.sketch import finite
+from openblackbox.multitree.bank import ends
+from openblackbox.multitree.sketch import contradiction, finite
 
-__all__ = ["Job", "Prober"]
+__all__ = ["Job", "Prober", "tiny"]
 
 ENTRIES = 2**20
 """How many numbers a batch of points may hold."""
@@ -30,8 +32,9 @@ class Job:
         The class of inputs X of the neurons h, and the class of inputs of their parents g.
     pairs : numpy.ndarray of int
         The edges, as numbers in their layer.
-    ratio : float
-        The size of the tiny inputs, relative to the smallest entry of the point.
+    gap : int
+        How many binary orders of magnitude the tiny inputs are below the smallest entry of the
+        point.
     hits, kept : numpy.ndarray of bool, shape (2 |X|, number of pairs)
         Filled by `Prober.ask`: whether a probe fires h, and whether g still was visible when it
         did not. Probes 2 j and 2 j + 1 set input j of the block to a negative and a positive
@@ -46,7 +49,7 @@ class Job:
     block: int
     wide: int
     pairs: np.ndarray
-    ratio: float
+    gap: int
     hits: np.ndarray = field(default=None, repr=False)
     kept: np.ndarray = field(default=None, repr=False)
 
@@ -67,6 +70,13 @@ class Prober:
 
     Notes
     -----
+    *Loud and quiet.* An answer is A (s + q) at an output above g, where A is the product of the
+    weights from g to the output, s is what comes from the input through h and q what comes from the
+    others. A q is known: it was asked with the block at 0. The others are softened until A q is
+    just above the smallest numbers. Then h fires when the answer is more than twice A q, and g is
+    visible when it is A q. Silence counts as a proof where A q is below the square root of the
+    smallest number: there, what is overlooked has a product of weights that small.
+
     Defined in the chapter Deep recovery.
     """
 
@@ -75,43 +85,44 @@ class Prober:
         self.oracle, self.bank, self.sides = oracle, bank, sides
         graph = bank.graph
         self.top = level + 1 == graph.n_layers
-        self.parents = graph.rows[level]
+        self.parents, self.n_outputs = graph.rows[level], graph.widths[-1]
         self.blocks, self.wides = graph.inputs[level], graph.inputs[level + 1]
         self.outputs = graph.outputs[level + 1]
 
     def context(self, job):
-        """Return the point of a job with its block at 0, and the size of a tiny input."""
+        """Return the point of a job with its block at 0, and the exponent of a tiny input."""
         if job.point < 0:
-            return np.zeros(self.blocks.sets.shape[1]), 1.0
+            return np.zeros(self.blocks.sets.shape[1]), 1
         x = self.bank.points[job.point].copy()
         x[self.blocks.members(job.block)] = 0
-        return x, float(np.ldexp(job.ratio, int(np.frexp(np.abs(x[x != 0]).min())[1])))
+        if not x.any():
+            raise contradiction("a neuron is visible where all of its inputs are 0")
+        return x, ends(x)[0] + 1 - job.gap
 
     def points(self, job, numbers):
         """Return the points of some probes of a job, one a column."""
-        x, small = self.context(job)
+        x, low = self.context(job)
         members = self.blocks.members(job.block)
-        x[members[0]] = small
-        exponent = self.sides.shift(x)
-        x[members[0]] = 0
+        exponent = self.sides.shift(low, ends(x)[1] if x.any() else low)
         columns = np.repeat(np.ldexp(x, exponent)[:, None], len(numbers), axis=1)
-        signs = np.where(numbers % 2, small, -small)
-        columns[members[numbers // 2], np.arange(len(numbers))] = np.ldexp(signs, exponent)
+        columns[members[numbers // 2], np.arange(len(numbers))] = tiny(numbers, low + exponent)
         return columns
 
     def ask(self, jobs):
         """Ask all probes of all jobs, in batches, and fill their ``hits`` and ``kept``."""
-        width = self.blocks.sets.shape[1]
-        rows = max(1, ENTRIES // width)
-        contexts, reaches = [], []
+        rows = max(1, ENTRIES // self.blocks.sets.shape[1])
         for start in range(0, len(jobs), rows):
-            part = jobs[start : start + rows]
-            contexts += self._contexts(part)
+            self._ask_some(jobs[start : start + rows], rows)
+        return sum(len(job.hits) for job in jobs) + (0 if self.top else len(jobs))
+
+    def _ask_some(self, jobs, rows):
+        """Ask the probes of as many jobs as a batch may hold points, in batches."""
+        reaches = [self._reach(job) for job in jobs]
+        contexts = self._contexts(jobs, reaches)
         for job in jobs:
             count = 2 * self.blocks.members(job.block).size
             job.hits = np.zeros((count, job.pairs.size), dtype=bool)
             job.kept = np.zeros_like(job.hits)
-            reaches.append(self._reach(job))
         pieces = [
             (index, np.arange(first, min(first + rows, len(job.hits))))
             for index, job in enumerate(jobs)
@@ -123,7 +134,6 @@ class Prober:
                 part.append(pieces.pop(0))
                 total += len(part[-1][1])
             self._ask_batch(jobs, part, contexts, reaches)
-        return sum(len(job.hits) for job in jobs) + (0 if self.top else len(jobs))
 
     def _direction(self, job):
         """Return a direction along the inputs of the parents outside the block."""
@@ -134,13 +144,24 @@ class Prober:
             w[self.blocks.members(job.block)] = 0
         return w
 
-    def _contexts(self, jobs):
-        """Return the answers to the directions of the jobs while the blocks are at 0."""
+    def _contexts(self, jobs, reaches):
+        """Return quiet directions, and the answers to them while the blocks are at 0."""
         if self.top:
-            return [0.0] * len(jobs)
+            return [
+                (self._direction(job), np.zeros(outputs.size))
+                for job, (outputs, _) in zip(jobs, reaches, strict=True)
+            ]
         x = np.stack([self.sides.normalized(self.context(job)[0]) for job in jobs])
-        answers = self.oracle.jvp(x, np.stack([self._direction(job) for job in jobs]))
-        return list(np.abs(finite(answers)))
+        directions = np.stack([self._direction(job) for job in jobs])
+        answers = np.abs(finite(self.oracle.jvp(x, directions), (len(x), self.n_outputs)))
+        contexts = []
+        for direction, answer, (outputs, starts) in zip(directions, answers, reaches, strict=True):
+            size, softer = answer[outputs].astype(float), 0
+            heard = np.maximum.reduceat(size, starts)
+            if self.bank.sketcher.noise == 0 and heard.any():
+                softer = self.sides.softening(heard[heard > 0].min())
+            contexts.append((np.ldexp(direction, -softer), np.ldexp(size, -softer)))
+        return contexts
 
     def _ask_batch(self, jobs, part, contexts, reaches):
         """Ask some probes, given as (number of the job, numbers of the probes).
@@ -152,22 +173,24 @@ class Prober:
         for index, numbers in part:
             job = jobs[index]
             x.append(self.points(job, numbers))
-            directions = np.repeat(self._direction(job)[:, None], len(numbers), axis=1)
+            directions = np.repeat(contexts[index][0][:, None], len(numbers), axis=1)
             members = self.blocks.members(job.block)
             directions[members[numbers // 2], np.arange(len(numbers))] = self.sides.loud
             v.append(directions)
         x, v = np.concatenate(x, axis=1), np.concatenate(v, axis=1)
-        answers = np.abs(finite(self.oracle.jvp(x.T, v.T))).T
+        answers = np.abs(finite(self.oracle.jvp(x.T, v.T), (x.shape[1], self.n_outputs))).T
         noise, first = self.bank.sketcher.noise, 0
+        least = noise if self.top or noise else self.sides.audible
+        most = np.inf if noise else self.sides.quiet
         for index, numbers in part:
-            job, context = jobs[index], contexts[index]
+            job = jobs[index]
             outputs, starts = reaches[index]
+            before = contexts[index][1][:, None]
             mine = answers[outputs, first : first + len(numbers)]
             first += len(numbers)
-            before = context if self.top else context[outputs][:, None]
-            loud = mine > 2 * before + noise
+            loud = mine > 2 * before + least
             job.hits[numbers] = np.logical_or.reduceat(loud, starts, axis=0).T
-            same = True if self.top else (mine > before / 2) & (before > noise)
+            same = self.top | ((mine > before / 2) & (before > least) & (before <= most))
             job.kept[numbers] = np.logical_or.reduceat(~loud & same, starts, axis=0).T
 
     def _reach(self, job):
@@ -175,3 +198,30 @@ class Prober:
         parents = self.parents[job.pairs]
         lists = [self.outputs.members(index) for index in self.outputs.of[parents]]
         return np.concatenate(lists), np.cumsum([0] + [outputs.size for outputs in lists[:-1]])
+
+
+def tiny(numbers, exponent):
+    """Return the tiny inputs of some probes: negative for even numbers, positive for odd ones.
+
+    Parameters
+    ----------
+    numbers : numpy.ndarray of int
+        The numbers of the probes.
+    exponent : int
+        The binary exponent of the inputs, as `numpy.frexp` counts it.
+
+    Returns
+    -------
+    numpy.ndarray
+        The inputs.
+
+    Notes
+    -----
+    Defined in the chapter Deep recovery.
+
+    Examples
+    --------
+    >>> tiny(np.array([0, 1, 2]), -1)
+    array([-0.25,  0.25, -0.25])
+    """
+    return np.ldexp(np.where(numbers % 2, 1, -1), exponent - 1)

@@ -170,11 +170,11 @@ def sparse_supports(supports):
         if matrix.dtype.kind not in "biufc":
             problems.append(f"supports[{layer}]: expected numbers, got dtype {matrix.dtype}")
             continue
-        matrix = sp.csr_array(matrix)
+        matrix = sp.csr_array(matrix, copy=True)
+        matrix.sum_duplicates()
         if matrix.dtype.kind in "fc" and np.isnan(matrix.data).any():
             problems.append(f"supports[{layer}]: holds NaN")
         matrix = matrix.astype(bool)
-        matrix.sum_duplicates()
         matrix.eliminate_zeros()
         if matrices and matrix.shape[1] != matrices[-1].shape[0]:
             problems.append(

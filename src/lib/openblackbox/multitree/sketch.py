@@ -7,8 +7,9 @@ the visible edges, and numbers from which `openblackbox.multitree.peel` reads th
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.sparse as sp
 
-__all__ = ["Sketch", "Sketcher", "finite"]
+__all__ = ["Sketch", "Sketcher", "contradiction", "finite"]
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,9 @@ class Sketcher:
         self.v = rng.standard_normal(graph.widths[0])
         self.u = rng.standard_normal(graph.widths[-1])
         self._blocks = self._groups = None
-        if graph.cut < graph.n_layers:
+        if graph.cut < graph.n_layers and len(graph.inputs[graph.cut]):
             self._blocks = graph.inputs[graph.cut].sets.toarray() * self.v
-        if graph.cut > 0:
+        if graph.cut > 0 and len(graph.outputs[graph.cut]):
             self._groups = graph.outputs[graph.cut].sets.toarray() * self.u
         self.down, self.up = _tables(graph)
         self._known = [tables[0][1] >= 0 if tables else None for tables in (self.up, self.down)]
@@ -98,20 +99,20 @@ class Sketcher:
         nothing = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0)
         below = above = nothing
         if self._groups is not None:
-            below = self._nonzero(self.oracle.vjp(x, self._groups), self._known[0])
+            below = self._nonzero(self.oracle.vjp, x, self._groups, self._known[0])
             self._mark(visible, *below[:2], self.up, graph.rows)
         if self._blocks is not None:
-            above = self._nonzero(self.oracle.jvp(x, self._blocks), self._known[1])
+            above = self._nonzero(self.oracle.jvp, x, self._blocks, self._known[1])
             self._mark(visible, *above[:2], self.down, graph.columns)
         return Sketch(visible, *below, *above)
 
-    def _nonzero(self, answers, known):
-        """List the positions and the values of the answers that are not 0 and belong to one path.
+    def _nonzero(self, ask, x, directions, known):
+        """Ask, and list the answers that are not 0 and belong to one path, with their positions.
 
         In an irregular graph an input that no neuron of class Y sees may have other paths to some
         of the outputs of Y: such an answer is a sum of several paths.
         """
-        answers = finite(answers).T
+        answers = finite(ask(x, directions), known.shape[::-1]).T
         position, direction = np.nonzero((np.abs(answers) > self.noise) & known)
         return position, direction, answers[position, direction]
 
@@ -128,13 +129,15 @@ class Sketcher:
             position, direction = np.nonzero(follow)
 
 
-def finite(answers):
-    """Return the answers of an oracle as an array, or raise when one is not finite.
+def finite(answers, shape):
+    """Return the answers of an oracle as an array, or raise when they are not what was asked for.
 
     Parameters
     ----------
     answers : array_like
         Products with a derivative.
+    shape : tuple of int
+        The shape that they must have.
 
     Returns
     -------
@@ -144,7 +147,7 @@ def finite(answers):
     Raises
     ------
     ValueError
-        If one is NaN or infinite.
+        If the shape is another, or a number is NaN or infinite.
 
     Notes
     -----
@@ -152,13 +155,42 @@ def finite(answers):
 
     Examples
     --------
-    >>> finite([1, 2])
+    >>> finite([1, 2], (2,))
     array([1, 2])
     """
     answers = np.asarray(answers)
+    if answers.shape != shape:
+        raise ValueError(f"oracle: expected an answer of shape {shape}, got {answers.shape}")
     if not np.isfinite(answers).all():
-        raise ValueError("oracle: expected finite products, got nan or infinity")
+        raise ValueError("oracle: expected finite answers, got nan or infinity")
     return answers
+
+
+def contradiction(what):
+    """Return the error to raise when answers cannot come from a network of the assumed kind.
+
+    Parameters
+    ----------
+    what : str
+        What was found.
+
+    Returns
+    -------
+    ValueError
+        The error.
+
+    Notes
+    -----
+    Rounding alone leads here only where products of weights leave the floating range.
+
+    Defined in the chapter Deep recovery.
+
+    Examples
+    --------
+    >>> str(contradiction("a number is odd and even"))
+    'oracle: not a bias-free network with these supports, a number is odd and even'
+    """
+    return ValueError(f"oracle: not a bias-free network with these supports, {what}")
 
 
 def _tables(graph):
@@ -167,7 +199,6 @@ def _tables(graph):
     Above the cut, a table holds for a neuron and a class X the edge down to the child over X.
     Below, for a neuron and a class Y the edge up to the parent above which Y lies.
     """
-    import scipy.sparse as sp
 
     def start(classes):
         neurons = np.flatnonzero(classes.of >= 0)

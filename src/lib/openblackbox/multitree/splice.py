@@ -7,6 +7,9 @@ comes on.
 
 import numpy as np
 
+from openblackbox.multitree.bank import ends
+from openblackbox.multitree.sketch import contradiction
+
 __all__ = ["main_points", "splice"]
 
 
@@ -45,18 +48,27 @@ def splice(bank, sides):
 
     Defined in the chapter Deep recovery.
     """
-    zeros = np.zeros(bank.graph.n_edges, dtype=bool)
     for level in range(2, bank.graph.n_layers):
         alone = np.zeros(bank.graph.widths[level], dtype=bool)
-        ratios = np.full(alone.size, sides.small)
-        zero = zeros[bank.graph.layer(level - 1)]  # a view: filled as the level goes
+        gaps = np.full(alone.size, sides.gap)
+        zero = np.zeros(bank.graph.rows[level - 1].size, dtype=bool)  # filled as the level goes
         missing = _missing(bank, level, zero)
         while missing.size:
-            tried = _splice_once(bank, sides, level, missing, alone, ratios, zero)
+            tried = _splice_once(bank, sides, level, missing, alone, gaps, zero)
             missing = _missing(bank, level, zero)
             failed = tried[np.isin(tried, bank.graph.rows[level - 1][missing])]
-            ratios[failed[alone[failed]]] **= 2
+            gaps[failed[alone[failed]]] *= 2
             alone[failed] = True
+    return _zeros(bank)
+
+
+def _zeros(bank):
+    """Mark the edges between useful neurons that no point shows."""
+    graph, zeros = bank.graph, ~bank.seen
+    for level in range(1, graph.n_layers):
+        useful = bank.first_seen[level] >= 0
+        zeros[graph.layer(level - 1)] &= useful[graph.rows[level - 1]]
+        zeros[graph.layer(level)] &= useful[graph.columns[level]]
     return zeros
 
 
@@ -89,7 +101,7 @@ def _missing(bank, level, zero):
     return np.flatnonzero(useful & ~zero & ~shown)
 
 
-def _splice_once(bank, sides, level, missing, alone, ratios, zero):
+def _splice_once(bank, sides, level, missing, alone, gaps, zero):
     """Add one point for each main point (or lone neuron); return the neurons that were tried."""
     graph = bank.graph
     rows, columns = graph.rows[level - 1], graph.columns[level - 1]
@@ -99,27 +111,41 @@ def _splice_once(bank, sides, level, missing, alone, ratios, zero):
     for neuron in np.unique(rows[missing]):
         key = (main[neuron], neuron if alone[neuron] else -1)
         if key not in plans:
-            plans[key] = bank.points[main[neuron]].copy(), np.zeros(graph.widths[0], dtype=bool), []
-        x, used, edges = plans[key]
+            plans[key] = main[neuron], np.zeros(graph.widths[0], dtype=bool), [], []
+        _, used, edges, pieces = plans[key]
         reads = inputs.members(inputs.of[neuron])
         if used[reads].any():
             continue
         used[reads] = True
         tried.append(neuron)
-        own = bank.points[main[neuron]]
-        floor = np.frexp(np.abs(own[own != 0]).min())[1]
+        floor = ends(bank.points[main[neuron]])[0]
         for edge in missing[rows[missing] == neuron]:
             child = columns[edge]
             block = below.members(below.of[child])
             piece = bank.points[bank.first_seen[level - 1][child]][block]
+            if not piece.any():
+                raise contradiction("a neuron is visible where all of its inputs are 0")
             # A power of two: the child fires on the copy exactly as it did on the original.
-            ceiling = np.frexp(np.abs(piece).max())[1]
-            x[block] = np.ldexp(piece, floor - ceiling) * ratios[neuron]
+            pieces.append((block, piece, floor - ends(piece)[1] - int(gaps[neuron])))
             edges.append(edge)
-    for x, _, edges in plans.values():
-        number = bank.add(sides.normalized(x), ("splice", level))
+    for point, _, edges, pieces in plans.values():
+        number = bank.add(_spliced(bank.points[point], pieces, sides), ("splice", level))
         # The children are on: where the neuron is visible, an edge that is not has weight 0.
         visible = bank.sketches[number].visible[graph.layer(level - 1)]
         edges = np.array(edges)
         zero[edges[bank.shown(level)[number][rows[edges]] & ~visible[edges]]] = True
     return np.array(tried)
+
+
+def _spliced(x, pieces, sides):
+    """Return a point with some blocks replaced by pieces, each times a power of two."""
+    x, limits = x.copy(), []
+    for block, piece, exponent in pieces:
+        x[block] = 0
+        limits += [limit + exponent for limit in ends(piece)]
+    limits += ends(x) if x.any() else []
+    shift = sides.shift(min(limits), max(limits))
+    x = np.ldexp(x, shift)
+    for block, piece, exponent in pieces:
+        x[block] = np.ldexp(piece, exponent + shift)
+    return x
