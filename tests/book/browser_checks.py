@@ -7,12 +7,14 @@ import os
 import re
 import shutil
 import threading
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import html_checks
 import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -35,6 +37,21 @@ STILL = (
 )
 DESKTOP = {"width": 1280, "height": 900}
 TELEPHONE = {"width": 390, "height": 800}
+
+CHECKS = (
+    "external",
+    "failed",
+    "errors",
+    "formulas",
+    "pictures",
+    "folds",
+    "sliders",
+    "wide",
+    "narrow",
+    "light",
+    "dark",
+    "search",
+)
 
 # What the theme says on every page, and no page of ours can change: sphinx-thebe declares one and
 # the same constant twice, and a reader who comes for the first time has chosen no mode.
@@ -576,3 +593,23 @@ def page_problems(visit: Visit, name: str) -> dict[str, list[str]]:
     return {
         check: [f"{name}: {problem}" for problem in problems] for check, problems in found.items()
     }
+
+
+def survey(site: Path, browser, pages, *, searched: int = 0) -> dict[str, list[str]]:
+    """Run every check on some pages of a site, and search for a few of its theorems."""
+    found = defaultdict(list)
+    with serve(site) as base:
+        visit = Visit(browser, base)
+        for name in pages:
+            for check, problems in page_problems(visit, name).items():
+                found[check] += problems
+        by_page = {place: name for name, place in html_checks.theorem_names(site)}
+        named = [(name, place) for place, name in by_page.items() if "\\" not in name]
+        for name, place in named[:searched]:
+            found["search"] += search_problems(visit, name, place)
+        if not named:
+            found["search"].append("the book has no theorem with a name")
+        found["external"], found["failed"] = visit.external, visit.failed
+        found["errors"] = visit.errors
+        visit.close()
+    return found

@@ -1,13 +1,13 @@
 """The built pages in a browser without network; each check is fed the fault it must catch.
 
-One Chromium loads every page once and looks at it wide and narrow, light and dark.
+One Chromium loads every page once and looks at it wide and narrow, light and dark. The chapters are
+in a file of their own, so that two workers share the pages.
 """
 
 import base64
 import os
 import struct
 import zlib
-from collections import defaultdict
 
 import browser_checks as checks
 import html_checks
@@ -17,65 +17,18 @@ import book_tools
 
 pytestmark = pytest.mark.browser
 
-# How many theorems are searched for: one a page is enough to see that the index is right.
-SEARCHED = 8
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """A Chromium for all tests of this file."""
-    with checks.launch(checks.required_browser(os.environ)) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def site():
-    """The pages that `make book` built."""
-    if not (book_tools.HTML / "index.html").is_file():
-        pytest.fail(f"{book_tools.HTML} has no pages: run `make book` first")
-    return book_tools.HTML
-
 
 @pytest.fixture(scope="module")
 def book(site, browser):
-    """What every check found, over all pages."""
-    found = defaultdict(list)
-    with checks.serve(site) as base:
-        visit = checks.Visit(browser, base)
-        for page in html_checks.read_pages(site):
-            for check, problems in checks.page_problems(visit, page.name).items():
-                found[check] += problems
-        by_page = {place: name for name, place in html_checks.theorem_names(site)}
-        searched = [(name, place) for place, name in by_page.items() if "\\" not in name]
-        for name, place in searched[:SEARCHED]:
-            found["search"] += checks.search_problems(visit, name, place)
-        if not searched:
-            found["search"].append("the book has no theorem with a name")
-        found["external"], found["failed"] = visit.external, visit.failed
-        found["errors"] = visit.errors
-        visit.close()
-    return found
+    """What every check found, over the pages that are not chapters."""
+    chapters = {page.name for page in html_checks.chapters(site)}
+    pages = [page.name for page in html_checks.read_pages(site) if page.name not in chapters]
+    return checks.survey(site, browser, pages)
 
 
-CHECKS = (
-    "external",
-    "failed",
-    "errors",
-    "formulas",
-    "pictures",
-    "folds",
-    "sliders",
-    "wide",
-    "narrow",
-    "light",
-    "dark",
-    "search",
-)
-
-
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", checks.CHECKS)
 def test_built_pages(book, check):
-    assert set(book) <= set(CHECKS)
+    assert set(book) <= set(checks.CHECKS)
     assert not book[check], "\n".join(book[check])
 
 
