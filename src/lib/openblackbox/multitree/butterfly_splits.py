@@ -37,11 +37,12 @@ def balanced_split(matrix: np.ndarray) -> np.ndarray:
 
     Notes
     -----
-    Rank one by one and a half steps of the power method: u = B c with the vector
-    :math:`c = (1, \pi^{-1}, \pi^{-2}, \dots)`, v = u* B, u = B v* / |v|**2. For an exact block the
-    first u can be inaccurate: that changes v by a factor only. It must not vanish, and does not for
-    rows with algebraic entries, as :math:`1/\pi` is a root of no polynomial with such
-    coefficients. On a noisy block one and a half steps are far from the best approximation.
+    Rank one by one and a half steps of the power method: :math:`u = B c` with the vector
+    :math:`c = (1, \pi^{-1}, \pi^{-2}, \dots)`, :math:`v = u^* B`, :math:`u = B v^* / \|v\|^2`. For
+    an exact block the first u can be inaccurate: that changes v by a factor only. It must not
+    vanish, and does not for rows with algebraic entries, as :math:`1/\pi` is a root of no
+    polynomial with such coefficients. On a noisy block one and a half steps are far from the best
+    approximation.
 
     Cost: A is read three times, from the cache but for the first, and the smaller matrices have
     2 N**1.5 entries in all. All problems of one size are solved together.
