@@ -37,15 +37,16 @@ def balanced_split(matrix: np.ndarray) -> np.ndarray:
 
     Notes
     -----
-    Rank one by one and a half steps of the power method: :math:`u = B c` with the vector
-    :math:`c = (1, \pi^{-1}, \pi^{-2}, \dots)`, :math:`v = u^* B`, :math:`u = B v^* / \|v\|^2`. For
-    an exact block the first u can be inaccurate: that changes v by a factor only. It must not
-    vanish, and does not for rows with algebraic entries, as :math:`1/\pi` is a root of no
-    polynomial with such coefficients. On a noisy block one and a half steps are far from the best
-    approximation.
+    The block B of a neuron has rank one, so any row that is not zero is a multiple of V. The
+    first cut takes the row where :math:`B c` is largest, with the vector
+    :math:`c = (1, \pi^{-1}, \pi^{-2}, \dots)`; the smaller problems take
+    :math:`v = (B c)^* B`, a step of the power method. Then :math:`u = B v^* / \|v\|^2`. Errors in
+    :math:`B c` do not matter. It must not vanish, and does not for rows with algebraic entries, as
+    :math:`1/\pi` is a root of no polynomial with such coefficients. On a noisy block all this is
+    far from the best approximation.
 
-    Cost: A is read three times, from the cache but for the first, and the smaller matrices have
-    2 N**1.5 entries in all. All problems of one size are solved together.
+    Cost: A is read twice, and the smaller matrices have 2 N**1.5 entries to begin with. All
+    problems of one size are solved together.
 
     Defined in the chapter Butterflies.
 
@@ -89,19 +90,13 @@ def _top_level(matrix, q):
     whole = matrix.reshape(p, q, p, q)
     start = (np.pi ** -np.arange(q)).astype(matrix.real.dtype)
     tiny = np.finfo(matrix.dtype).tiny  # 0 / tiny is 0, and x + tiny is x
-    left, right = np.empty((p, q, p), matrix.dtype), np.empty((q, p, q), matrix.dtype)
-    step = max(1, CHUNK // (p * p * q))
-    for d in range(0, q, step):
-        blocks = whole[:, d : d + step].transpose(1, 2, 0, 3)
-        u = np.matmul(whole[:, d : d + step], start).transpose(1, 2, 0)
-        v = np.matmul(u[..., None, :].conj(), blocks)
-        v /= np.matmul(v, start)[..., None] + tiny  # any number in the range of v does
-        adjoint = v.conj().swapaxes(-1, -2)
-        u = np.matmul(blocks, adjoint)
-        u /= np.matmul(v, adjoint) + tiny
-        left[:, d : d + step] = u[..., 0].transpose(2, 0, 1)
-        right[d : d + step] = v[:, :, 0]
-    return left, right
+    sizes = np.ascontiguousarray(np.abs(np.matmul(whole, start)).transpose(1, 2, 0))
+    right = whole[sizes.argmax(axis=-1), np.arange(q)[:, None], np.arange(p)]
+    right /= sizes.max(axis=-1)[..., None] + tiny  # any number in the range of the row does
+    adjoint = right.conj()[..., None]
+    left = np.matmul(whole.transpose(1, 2, 0, 3), adjoint)
+    left /= np.matmul(right[..., None, :], adjoint) + tiny
+    return left[..., 0].transpose(2, 0, 1), right
 
 
 def _halves(stack, p, q):
