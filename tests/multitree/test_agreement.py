@@ -26,6 +26,15 @@ def test_half_a_function():
     assert agreement(one, other, rng=np.random.default_rng(0), tolerance=0.51).fraction == 1
 
 
+def test_residuals_belong_to_the_points():
+    one = ReLUNetwork([[[1.0]], [[1.0]]], [[1.0], [0.0]])
+    other = ReLUNetwork([[[1.0]], [[1.0]]], [[2.0], [0.0]])
+    compared = agreement(one, other, rng=np.random.default_rng(0))
+    x = compared.points[compared.points > -1]
+    expected = 1 / (np.abs(x) + 2)  # f differs by 1, and has the terms x and 2
+    np.testing.assert_allclose(compared.residuals[compared.points[:, 0] > -1], expected, rtol=1e-9)
+
+
 def test_the_bound_is_that_of_clopper_and_pearson():
     network = ReLUNetwork([[[1.0]]])
     compared = agreement(network, network, rng=np.random.default_rng(0), count=300)

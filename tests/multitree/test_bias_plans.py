@@ -13,7 +13,7 @@ def test_directions_follow_the_signs_of_the_paths():
     tries = BiasPlan(weights).tries(1)
     assert tries.neurons.tolist() == [0, 1, 2]
     assert tries.outputs.tolist() == [0, 0, 0]
-    # The first is the only child of its parent; the second has a positive sister.
+    # The first is the only parent of its child; the second has a positive sister.
     assert tries.signs.tolist() == [[1, 0, 0, 0], [0, -1, 1, 0], [0, 1, 1, 0]]
     assert tries.stages.tolist() == [[0, 0, 0, 0], [0, 0, 1, 0], [0, 1, 0, 0]]
     assert tries.spreads.tolist() == [2, 2, 2]
@@ -29,7 +29,7 @@ def test_the_spread_grows_until_the_context_wins():
         assert BiasPlan(weights).tries(1).spreads.tolist() == [spread, 2]
 
 
-def test_one_output_is_enough_when_a_sister_can_hold_the_parent_open():
+def test_one_output_is_enough_when_a_sister_can_hold_the_child_open():
     weights = [np.eye(2), [[1.0, 1.0], [0, 0]], [[1.0, 0], [5.0, 0], [0, 0]]]
     plan = BiasPlan(weights)
     assert plan.tries(1).neurons.tolist() == [0, 1]

@@ -7,7 +7,7 @@ import pytest
 from biased_cases import AND, biased_network, random_case, spread_points
 from openblackbox.multitree.alive import masked_factors
 from openblackbox.multitree.deep_biases import recover_biases, recover_deep_biased
-from openblackbox.multitree.ranges import bias_alive, seen_states
+from openblackbox.multitree.ranges import bias_alive, seen_states, useful_with_biases
 from openblackbox.multitree.supports import NotMultitreeError, dyadic_supports
 from openblackbox.networks import CountingOracle, ReLUNetwork
 
@@ -19,9 +19,9 @@ def assert_same_function(found, network, *, rtol=1e-9, count=400):
 
 
 def wakes_by_bias(network):
-    """Whether the outputs see a neuron that is active only thanks to biases."""
-    on, _ = seen_states(network)
-    return any((up & woken).any() for up, woken in zip(on, bias_alive(network), strict=True))
+    """Whether an activatable path leads over a neuron that is alive only thanks to biases."""
+    levels = zip(useful_with_biases(network), bias_alive(network), strict=True)
+    return any((useful & woken).any() for useful, woken in levels)
 
 
 @pytest.mark.claim("SL-29")
@@ -42,7 +42,9 @@ def test_the_function_comes_back_where_no_neuron_lives_by_its_bias(seed):
 
 @pytest.mark.claim("SL-29")
 @pytest.mark.parametrize("layers", [2, 3, 4])
-def test_all_is_recovered_if_and_only_if_no_neuron_that_is_seen_lives_by_its_bias(layers):
+def test_recovered_if_and_only_if_no_activatable_path_leads_over_a_neuron_living_by_its_bias(
+    layers,
+):
     outcomes = []
     for seed in range({2: 4, 3: 12, 4: 4}[layers]):
         rng = np.random.default_rng(seed)
@@ -145,6 +147,27 @@ def test_a_lock_with_one_key_in_two_to_the_inputs(inputs):
     found = recover_deep_biased(locks[0], locks[0].supports, rng=rng, checks=400)
     assert not any(weight.any() for weight in found.network.weights)
     assert found.agreement.fraction < 1
+
+
+def test_a_constant_that_lives_by_its_bias_does_no_harm():
+    # Level 1 is alive, its child is dead, and the child of that one is the constant 2.
+    weights = [np.eye(2), [[-1.0, 0], [0, 1.0]], np.eye(2), [[3.0, 1.0]]]
+    secret = ReLUNetwork(weights, [[0, 0], [-1, 0], [2.0, -1.0], [0]])
+    assert bias_alive(secret)[2].tolist() == [True, False]
+    assert seen_states(secret)[0][2].all()
+    assert not wakes_by_bias(secret)
+    found = recover_deep_biased(secret, secret.supports, rng=np.random.default_rng(0))
+    assert found.agreement.fraction == 1
+    assert_same_function(found.network, secret)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_irregular_multitrees_come_back_exactly_when_the_theorem_says(seed):
+    network = random_case(2 * seed)
+    found = recover_deep_biased(
+        network, network.supports, rng=np.random.default_rng(seed), checks=1000
+    )
+    assert (found.agreement.fraction == 1) != wakes_by_bias(network)
 
 
 def test_what_is_wrong_stays_bounded():

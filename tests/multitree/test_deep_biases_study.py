@@ -6,7 +6,7 @@ from biased_cases import AND
 from openblackbox.data import data_path
 from openblackbox.multitree.deep_biases_study import (
     STUDY,
-    bias_alive_and_seen,
+    living_by_bias,
     open_biased,
     random_biased_network,
 )
@@ -31,7 +31,7 @@ def test_the_table_is_that_of_the_study():
         assert counts["evaluations"] == pytest.approx(table["evaluations"][row], rel=0.1)
 
 
-def test_recovered_if_and_only_if_nothing_seen_lives_by_its_bias():
+def test_recovered_if_and_only_if_no_activatable_path_leads_over_a_neuron_that_lives_by_its_bias():
     table = read_study(data_path("deep-biases.csv"))
     alive, agreeing = np.array(table["bias_alive"]), np.array(table["agreeing"])
     assert ((agreeing == 400) == (alive == 0)).all()
@@ -48,7 +48,7 @@ def test_networks():
     assert np.array_equal(network.biases[0], 2 * other.biases[0])
     assert np.array_equal(network.biases[1], -2 * np.abs(other.biases[1]))
     assert np.array_equal(network.biases[3], 2 * other.biases[3])
-    assert bias_alive_and_seen(AND) == 1
-    assert bias_alive_and_seen(network) == 0
+    assert living_by_bias(AND) == 1
+    assert living_by_bias(network) == 0
     with pytest.raises(ValueError, match="law"):
         random_biased_network(dyadic_supports(2), 1.0, law="zero", rng=rng)

@@ -68,6 +68,29 @@ def test_two_questions_for_one_and_more_at_zeros_and_beyond_large_biases():
     assert AtInfinity(late, reach=250).jacobian([1.0]) == 1
 
 
+def test_the_points_are_multiples_of_x_by_powers_of_two():
+    class Listening(ReLUNetwork):
+        asked = ()
+
+        def jacobian(self, x):
+            self.asked = (*self.asked, *x)
+            return super().jacobian(x)
+
+        def jvp(self, x, v):
+            self.asked = (*self.asked, *x)
+            return super().jvp(x, v)
+
+    network = Listening([np.eye(3)])
+    AtInfinity(network).jacobian([3.0, -0.7, 50.0])
+    near, far = np.array(network.asked) / [3.0, -0.7, 50.0]
+    assert near.tolist() == [2.0**128] * 3  # 0.7 has the exponent 0
+    assert far.tolist() == [2.0**188] * 3
+    network.asked = ()
+    AtInfinity(network, reach=100).jacobian([3.0, -0.7, 0.0])
+    assert np.array(network.asked)[:, 1].tolist() == [-0.7 * 2.0**100, -0.7 * 2.0**160] * 3
+    assert np.array(network.asked)[::2, 2].tolist() == [2.0**40, 2.0**40, -(2.0**40)]
+
+
 def test_the_limit_that_is_out_of_range():
     network = ReLUNetwork([np.eye(2), [[1.0, 1.0]]], [[1.0, -1.0], [0.0]])
     with pytest.raises(RangeExhaustedError, match=r"below 2\*\*896"):

@@ -106,6 +106,8 @@ def test_kinks_at_one_point_are_unresolved_or_of_higher_rank():
     left, right = jumps.unresolved[0]
     assert left < 0.4 < right
     assert 0.004 < right - left < 0.01
+    parts = (3 / 7) ** np.arange(9)[:, None] * (4 / 7) ** np.arange(9)
+    assert np.abs(parts - (right - left)).min() < 1e-12
     with pytest.raises(ValueError, match="unresolved"):
         network_from_jumps(jumps)
     assert len(jump_blocks(close, [-1.0, -1.0], [1.5, 1.5]).positions) == 2

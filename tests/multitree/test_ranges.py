@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 from biased_cases import AND, biased_network, random_case, spread_points
-from openblackbox.multitree.alive import alive_neurons
-from openblackbox.multitree.ranges import bias_alive, preactivation_ranges, seen_states
+from openblackbox.multitree.alive import alive_neurons, useful_neurons
+from openblackbox.multitree.ranges import (
+    bias_alive,
+    preactivation_ranges,
+    seen_states,
+    useful_with_biases,
+)
 from openblackbox.multitree.supports import NotMultitreeError, random_multitree
 from openblackbox.networks import ReLUNetwork
 
@@ -18,7 +23,7 @@ def test_ranges_of_small_networks():
     network = ReLUNetwork(weights, [[0.0, 7.0], [8.0, 2.0], [0.25]])
     levels = [level.tolist() for level in preactivation_ranges(network)]
     assert levels == [[[-inf, inf]] * 2, [[-inf, 8], [-inf, 2]], [[0.25 - 10, 0.25 + 24]]]
-    # A neuron without children is its bias.
+    # A neuron without parents is its bias.
     lonely = ReLUNetwork([[[0.0]], [[1.0]]], [[-3.0], [2.0]])
     assert [r.tolist() for r in preactivation_ranges(lonely)] == [[[-3, -3]], [[2, 2]]]
 
@@ -57,6 +62,25 @@ def test_without_biases_ranges_tell_who_is_alive(seed):
     assert not any(level.any() for level in bias_alive(network))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_paths_are_activatable_when_their_neurons_are_alive(seed):
+    network = random_case(seed, largest=4)
+    alive = [bounds[:, 1] > 0 for bounds in preactivation_ranges(network)[:-1]]
+    open_paths = np.eye(network.n_inputs, dtype=bool)
+    for level, support in zip((*alive, True), network.supports, strict=True):
+        open_paths = (support.astype(int) @ open_paths > 0) & np.reshape(level, (-1, 1))
+    points = spread_points(network.n_inputs, 20000, np.random.default_rng(seed))
+    shown = (network.jacobian(points) != 0).any(axis=0)
+    assert not (shown & ~open_paths).any()  # what random points show is activatable
+    if seed not in (15, 19):  # butterflies of 16 inputs: some paths are open on small regions
+        assert np.array_equal(shown, open_paths)
+    bare = ReLUNetwork(network.weights)
+    for with_biases, without in zip(
+        useful_with_biases(bare), useful_neurons(bare.weights), strict=True
+    ):
+        assert np.array_equal(with_biases, without)
+
+
 def test_biases_that_are_not_positive_wake_nobody_from_the_second_level_on():
     for seed in range(20):
         assert not any(level.any() for level in bias_alive(random_case(seed, kind="negative")))
@@ -79,7 +103,7 @@ def test_states_of_small_networks():
     assert not on[0].any()
     assert not on[1].any()
     assert off[1][0]
-    # A neuron that is seen only where another one is on enough to hide its parent's kink.
+    # A neuron that is seen only where another one is on enough to hide its child's kink.
     chain = ReLUNetwork([[[1.0]], [[-1.0]], [[-1.0]], [[1.0]]], [[0.0], [3.0], [1.0], [0.0]])
     on, off = seen_states(chain)
     assert [level.tolist() for level in on] == [[True], [True], [True]]
@@ -108,6 +132,6 @@ def test_what_is_seen_counts_the_biases_that_linear_equations_determine(seed):
 
 def test_only_multitrees():
     double = ReLUNetwork([[[1.0], [1.0]], [[1.0, 1.0]]])
-    for function in (preactivation_ranges, bias_alive, seen_states):
+    for function in (preactivation_ranges, bias_alive, seen_states, useful_with_biases):
         with pytest.raises(NotMultitreeError):
             function(double)

@@ -70,7 +70,7 @@ class Agreement:
         return float(betaincinv(wrong + 1, self.count - wrong, confidence))
 
 
-def agreement(oracle, network, *, rng, count=200, tolerance=2.0**-26):
+def agreement(oracle, network, *, rng, count=200, tolerance=1 / 2**26):
     r"""Compare a recovered network with the black box at fresh points of all sizes.
 
     .. math:: x = r\, D g, \qquad g \sim N(0, I), \qquad \log r \sim U
@@ -121,7 +121,7 @@ def agreement(oracle, network, *, rng, count=200, tolerance=2.0**-26):
     sizes = sizes[sizes > 0] if (sizes > 0).any() else np.ones(1)
     radii = np.exp(rng.uniform(np.log(sizes.min()), np.log(64 * sizes.max()), count))
     points = radii[:, None] * rng.standard_normal((count, network.n_inputs))
-    uneven = 64.0 ** -rng.uniform(0, 1, points.shape)
+    uneven = np.exp2(-rng.uniform(0, 6, points.shape))
     points[::2] *= uneven[::2]
     values = oracle(points)
     errors = np.abs(values - network(points))

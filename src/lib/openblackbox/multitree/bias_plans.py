@@ -122,14 +122,14 @@ class BiasPlan:
         for spread in SPREADS[-2::-1]:
             other = Tries(level, neurons, outputs, signs, stages, np.full(len(pairs), spread))
             errors = np.abs(self.read(bare, other, 1))
-            good = errors <= 2.0**-20 * np.abs(self.received(bare, other, 1))
+            good = errors <= np.abs(self.received(bare, other, 1)) / 2**20
             tries.spreads[good] = spread
         one_is_enough = np.array([enough for _, enough in seen], dtype=bool)[neurons]
         sharpest = tries.best(-self.rounding(bare, tries, 1))
         return tries.only(np.union1d(np.flatnonzero(~one_is_enough), sharpest))
 
     def received(self, network, tries, scale):
-        """Return what the neurons receive from their children at the upper points."""
+        """Return what the neurons receive from their parents at the upper points."""
         upper = tries.points(scale)[0]
         rows = np.arange(len(upper))
         z = network.preactivations(upper)[tries.level - 1][rows, tries.neurons]
@@ -163,7 +163,7 @@ class BiasPlan:
         signals must stay well above that.
         """
         values = self.read(network, tries, scales)
-        doubt = 2.0**-30 * np.abs(values) + self.doubt(network, tries, scales)
+        doubt = np.abs(values) / 2**30 + self.doubt(network, tries, scales)
         nearest = scales
         going = np.ones(len(values), dtype=bool)
         for _ in range(40):
@@ -179,7 +179,7 @@ class BiasPlan:
         reached = np.flatnonzero(products[:, h])
         if level + 1 == self.n_layers:
             return reached, True
-        # A neuron sees its child h inactive where another child switches it on.
+        # A neuron sees its parent h inactive where another parent switches it on.
         after = self.weights[level]
         others = (after > 0).sum(axis=1) - (after[:, h] > 0)
         witnesses = np.flatnonzero((after[:, h] != 0) & (others > 0))

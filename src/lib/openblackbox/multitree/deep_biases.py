@@ -85,10 +85,11 @@ def recover_deep_biased(oracle, supports, *, rng, checks=200, **options):
     2. `recover_biases` adds the biases.
     3. `openblackbox.multitree.agreement.agreement` compares the two functions on fresh points.
 
-    Exact in exact arithmetic, on the whole space, when no neuron is alive thanks to biases only: in
-    particular when the biases of the hidden levels from the second on are not positive. With
-    such neurons the result is wrong near their kinks, the third step says on which part of
-    its points, and no polynomial number of questions would do in the worst case.
+    Exact in exact arithmetic, on the whole space, if and only if no activatable path leads over a
+    neuron that is alive thanks to biases only: in particular when the biases of the hidden levels
+    from the second on are not positive. With such neurons the result is wrong somewhere, the third
+    step says on which part of its points, and no polynomial number of questions would do in the
+    worst case.
 
     Defined in the chapter Beyond: biases, other graphs, open questions.
 
@@ -117,7 +118,7 @@ def recover_biases(oracle, weights, *, scale=2.0**16, steps=4):
     For a hidden neuron h and an output j that it reaches, let :math:`x^+` and :math:`x^-` be two
     far points that differ in the inputs of h only, and there drive h to its largest and to its
     smallest value, while the other inputs drive the path from h to j as high as they can. With
-    :math:`P_{jh}` the product of the weights on this path, and s what h receives from its children,
+    :math:`P_{jh}` the product of the weights on this path, and s what h receives from its parents,
 
     .. math:: \hat b_h = \max_j \frac{f_j(x^+) - f_j(x^-)}{P_{jh}} - s_h(x^+) .
 
@@ -154,7 +155,7 @@ def recover_biases(oracle, weights, *, scale=2.0**16, steps=4):
     seen inactive, a part of the bias is moved towards the outputs, and the function is the same.
 
     Cost: one evaluation at 0, and at most 10, and 2 for each further step, for each neuron and each
-    of its outputs that is tried. One output is tried when some neuron after it has another child
+    of its outputs that is tried. One output is tried when some neuron after it has another parent
     with a positive weight, all that it reaches otherwise.
 
     Defined in the chapter Beyond: biases, other graphs, open questions.

@@ -9,12 +9,12 @@ The table of the book is made by::
 import numpy as np
 
 from openblackbox.multitree.deep_biases import recover_deep_biased
-from openblackbox.multitree.ranges import bias_alive, seen_states
+from openblackbox.multitree.ranges import bias_alive, useful_with_biases
 from openblackbox.multitree.supports import dyadic_supports
 from openblackbox.networks import ReLUNetwork
 from openblackbox.study import Study
 
-__all__ = ["STUDY", "bias_alive_and_seen", "open_biased", "random_biased_network"]
+__all__ = ["STUDY", "living_by_bias", "open_biased", "random_biased_network"]
 
 
 def random_biased_network(supports, size, *, law, rng):
@@ -64,8 +64,8 @@ def random_biased_network(supports, size, *, law, rng):
     return ReLUNetwork(weights, biases)
 
 
-def bias_alive_and_seen(network):
-    """Count the neurons that are active only thanks to biases, and seen so by some output.
+def living_by_bias(network):
+    """Count the neurons on activatable paths that are alive only thanks to biases.
 
     Parameters
     ----------
@@ -88,11 +88,11 @@ def bias_alive_and_seen(network):
 
     Examples
     --------
-    >>> bias_alive_and_seen(ReLUNetwork([[[1.0]], [[-2.0]], [[1.0]]], [[0.0], [3.0], [1.0]]))
+    >>> living_by_bias(ReLUNetwork([[[1.0]], [[-2.0]], [[1.0]]], [[0.0], [3.0], [1.0]]))
     1
     """
-    on, _ = seen_states(network)
-    return sum(int((up & own).sum()) for up, own in zip(on, bias_alive(network), strict=True))
+    levels = zip(useful_with_biases(network), bias_alive(network), strict=True)
+    return sum(int((useful & own).sum()) for useful, own in levels)
 
 
 def open_biased(layers, law, size, seed):
@@ -112,9 +112,9 @@ def open_biased(layers, law, size, seed):
     Returns
     -------
     dict
-        ``bias_alive``: the neurons alive by their bias and seen; ``agreeing``: of 400 fresh points
-        those at which the two functions agree; ``evaluations`` and ``products``: queries, the
-        400 of the check not counted.
+        ``bias_alive``: the neurons on activatable paths that live by their bias; ``agreeing``: of
+        400 fresh points those at which the two functions agree; ``evaluations`` and ``products``:
+        queries, the 400 of the check not counted.
 
     Notes
     -----
@@ -131,7 +131,7 @@ def open_biased(layers, law, size, seed):
     network = random_biased_network(supports, size, law=law, rng=rng)
     found = recover_deep_biased(network, supports, rng=rng, checks=400)
     return {
-        "bias_alive": bias_alive_and_seen(network),
+        "bias_alive": living_by_bias(network),
         "agreeing": int(found.agreement.agree.sum()),
         "evaluations": found.queries.evaluations - 400,
         "products": found.queries.jvps + found.queries.vjps,

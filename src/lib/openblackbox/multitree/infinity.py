@@ -166,7 +166,7 @@ def _step_of(dtype):
 
 def _differ(one, other):
     """Tell where two answers differ by more than rounding."""
-    return np.abs(one - other) > 2.0**-20 * np.abs(other)
+    return np.abs(one - other) > np.abs(other) / 2**20
 
 
 def _far(x, reach, side=1):

@@ -47,7 +47,7 @@ class Jumps:
     queries: Queries
 
 
-def jump_blocks(oracle, start, stop, *, tolerance=2.0**-36, shortest=2.0**-30):
+def jump_blocks(oracle, start, stop, *, tolerance=1 / 2**36, shortest=1 / 2**30):
     r"""Find the kinks of a piecewise affine function on a segment, and the jumps of Df there.
 
     .. math:: Df(x + \epsilon d) - Df(x - \epsilon d) = \pm W_2[:, h]\, W_1[h, :]
@@ -141,7 +141,7 @@ def jump_blocks(oracle, start, stop, *, tolerance=2.0**-36, shortest=2.0**-30):
     )
 
 
-def network_from_jumps(jumps, *, tolerance=2.0**-20):
+def network_from_jumps(jumps, *, tolerance=1 / 2**20):
     r"""Build the network with one hidden layer that has these kinks.
 
     .. math:: f(x) = c + A x + \sum_h v_h\, \mathrm{ReLU}(\langle w_h, x\rangle + b_h), \qquad
@@ -254,7 +254,7 @@ class _Line:
             return None
         gap = (left.value - left.slope * left.t) - (right.value - right.slope * right.t)
         t = float(bend @ gap / (bend @ bend))
-        margin = 2.0**-12 * (right.t - left.t)
+        margin = (right.t - left.t) / 2**12
         if not left.t + margin < t < right.t - margin:
             return None
         # Several kinks close to each other cut the corner.

@@ -1,6 +1,6 @@
 r"""What values the neurons of a multitree network with biases can take, and where they are seen.
 
-In a multitree the children of a neuron read disjoint sets of inputs, so their values are
+In a multitree the parents of a neuron read disjoint sets of inputs, so their values are
 independent, and interval arithmetic, elsewhere a rough bound, is exact.
 """
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from openblackbox.multitree.supports import check_multitree
 
-__all__ = ["bias_alive", "preactivation_ranges", "seen_states"]
+__all__ = ["bias_alive", "preactivation_ranges", "seen_states", "useful_with_biases"]
 
 
 def preactivation_ranges(network):
@@ -16,11 +16,11 @@ def preactivation_ranges(network):
 
     .. math::
 
-       \underline z_h = b_h + \sum_c \inf_{y \in J_c} W_{hc}\, y, \qquad
-       \overline z_h = b_h + \sum_c \sup_{y \in J_c} W_{hc}\, y, \qquad
-       J_c = \mathrm{ReLU}([\underline z_c, \overline z_c]),
+       \underline z_h = b_h + \sum_p \inf_{y \in J_p} W_{hp}\, y, \qquad
+       \overline z_h = b_h + \sum_p \sup_{y \in J_p} W_{hp}\, y, \qquad
+       J_p = \mathrm{ReLU}([\underline z_p, \overline z_p]),
 
-    where c runs over the children of h, and an input has :math:`J = \mathbb R`.
+    where p runs over the parents of h, and an input has :math:`J = \mathbb R`.
 
     Parameters
     ----------
@@ -110,6 +110,54 @@ def bias_alive(network):
     )[:-1]
 
 
+def useful_with_biases(network):
+    r"""Tell which hidden neurons lie on an activatable path of a network with biases.
+
+    Parameters
+    ----------
+    network : ReLUNetwork
+        A multitree, with biases.
+
+    Returns
+    -------
+    tuple of L - 1 bool arrays
+        For the hidden levels 1 to L - 1.
+
+    Raises
+    ------
+    NotMultitreeError
+        If two neurons are joined by two paths of nonzero weights; a ValueError.
+
+    Notes
+    -----
+    A path is activatable, with biases as without, when its weights are nonzero and the suprema of
+    its hidden neurons positive.
+
+    Defined in the chapter Beyond: biases, other graphs, open questions.
+
+    Examples
+    --------
+    >>> from openblackbox.networks import ReLUNetwork
+    >>> weights = [[[1.0]], [[-2.0]], [[1.0]]]
+    >>> for bias in (3.0, -3.0):
+    ...     network = ReLUNetwork(weights, [[0.0], [bias], [1.0]])
+    ...     print([level.tolist() for level in useful_with_biases(network)])
+    [[True], [True]]
+    [[False], [False]]
+    """
+    alive = [bounds[:, 1] > 0 for bounds in preactivation_ranges(network)[:-1]]
+    edges = network.supports
+    reached = np.ones(network.n_inputs, dtype=bool)
+    useful = []
+    for level, edge in zip(alive, edges, strict=False):
+        reached = level & (edge & reached).any(axis=1)
+        useful.append(reached)
+    reached = np.ones(network.n_outputs, dtype=bool)
+    for layer in range(len(useful) - 1, -1, -1):
+        useful[layer] = reached = useful[layer] & edges[layer + 1][reached].any(axis=0)
+    return tuple(useful)
+
+
 def seen_states(network):
     r"""Tell which hidden neurons the outputs see active, and which they see inactive.
 
@@ -136,7 +184,7 @@ def seen_states(network):
     -----
     The bias of a neuron that is seen in both states is determined by the function, up to the scale
     of the neuron, once the biases of its ancestors are. A neuron seen only active passes its bias
-    on: it can be moved to its children in the direction of the outputs. A neuron never seen active
+    on: it can be moved to its children, towards the outputs. A neuron never seen active
     contributes nothing.
 
     Defined in the chapter Beyond: biases, other graphs, open questions.
@@ -160,10 +208,10 @@ def seen_states(network):
         ends = _times(weight, active[:, 0]), _times(weight, active[:, 1])
         shares = np.stack([np.minimum(*ends), np.maximum(*ends)])
         below = [[] for _ in range(weight.shape[1])]
-        for parent, child in np.argwhere(weight):
-            # What the other children of the parent can add to it, its bias included.
-            others = bias[parent] + np.delete(shares[:, parent], child, axis=1).sum(axis=1)
-            below[child] += [w.back(weight[parent, child], *others) for w in windows[parent]]
+        for child, parent in np.argwhere(weight):
+            # What the other parents of the child can add to it, its bias included.
+            others = bias[child] + np.delete(shares[:, child], parent, axis=1).sum(axis=1)
+            below[parent] += [w.back(weight[child, parent], *others) for w in windows[child]]
         # Values out of the range of a neuron need not be removed: nothing leads from them to it.
         values = [
             [w.within(*ends) for w in ws] for ws, ends in zip(below, ranges[layer - 1], strict=True)
@@ -213,7 +261,7 @@ class _Window:
         ]
         (least, least_open), (most, most_open) = ends if weight > 0 else ends[::-1]
         if most < 0 or (most == 0 and most_open):
-            return _Window(1.0, 0.0)
+            return _Window(1, 0)
         if least < 0 or (least == 0 and not least_open):
             least, least_open = -np.inf, False  # ReLU(z) = 0 for every z <= 0
         return _Window(least, most, least_open, most_open)
