@@ -89,7 +89,8 @@ def local_minima(
     -----
     *Algorithm.* The quasi-Newton method L-BFGS (`scipy.optimize.minimize`), then a few steps of
     Newton's method. Some directions change nothing: the rescaling of a neuron, and the mixing of
-    two neurons when the block of one lies in that of the other. The Hessian is zero along them. An
+    two neurons g, h when g feeds all that h feeds and h is fed by all that feeds g (column g plus t
+    times column h, row h minus t times row g). At a minimum the Hessian is zero along them. An
     ending is *settled* when, for the matrix scaled to norm 1 and neurons with column and row of
     equal norms, the gradient is below :math:`2^{-24}` and the Hessian is above :math:`2^{-10}`
     across these directions: this is a strict local minimum up to the symmetry. Settled endings
