@@ -162,7 +162,7 @@ def recover_deep(
 
     With exact arithmetic, and with probability one, the recovered function is f everywhere. In
     floating-point arithmetic a neuron may count as dead when the products of the weights on its
-    paths are below the square root of the smallest number.
+    paths are below the square root of the smallest number, or that much smaller than others.
 
     Cost: at most 2 products for each input of each pair (neuron, parent), and
     :math:`2 \sqrt N` a point for a dyadic butterfly. Nothing of size N x N is formed.

@@ -239,9 +239,9 @@ def count_baseline(n_layers, law, seed, *, most=2048):
 
     Examples
     --------
-    >>> counts = count_baseline(3, "gaussian", 0)
-    >>> counts["points"] >= 64, counts["missed"]
-    (True, 0)
+    >>> counts = count_baseline(3, "gaussian", 1)
+    >>> counts["points"] >= 64, counts["missed"], counts["exact"]
+    (True, 0, True)
     """
     rng = np.random.default_rng([n_layers, seed])
     supports = butterfly_supports(n_layers)
@@ -286,7 +286,7 @@ STUDY = Study(
 BASELINE = Study(
     "Gaussian points in a deep butterfly",
     count_baseline,
-    {"n_layers": [2, 3, 4, 5, 6, 7, 8, 9], "law": list(LAWS), "seed": range(5)},
+    {"n_layers": [2, 3, 4, 5, 6, 7], "law": list(LAWS), "seed": range(5)},
     ["points", "stopped", "useful", "missed", "unresolved", "exact"],
 )
 """The baseline of the chapter Deep recovery."""

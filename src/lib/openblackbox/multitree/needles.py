@@ -67,7 +67,7 @@ def needle_network(n_layers: int, *, needle: int = 0, strength: float = 1, backg
         raise ValueError(f"strength: expected a positive number, got {strength!r}")
     if not np.isfinite(background):
         raise ValueError(f"background: expected a finite number, got {background!r}")
-    weights = [background * support for support in dyadic_supports(n_layers)]
+    weights = [float(background) * support for support in dyadic_supports(n_layers)]
     for level in range(1, n_layers):
         step = 2**level
         for node in range(2 ** (n_layers - 1 - level)):

@@ -73,9 +73,10 @@ class Prober:
     *Loud and quiet.* An answer is A (s + q) at an output above g, where A is the product of the
     weights from g to the output, s is what comes from the input through h and q what comes from the
     others. A q is known: it was asked with the block at 0. The others are softened until A q is
-    just above the smallest numbers. Then h fires when the answer is more than twice A q, and g is
-    visible when it is A q. Silence counts as a proof where A q is below the square root of the
-    smallest number: there, what is overlooked has a product of weights that small.
+    just above the smallest numbers, as far as the others then stay in the range. Then h fires when
+    the answer is more than twice A q, and g is visible when it is A q. Silence is a proof where the
+    softened A q, or the softening, is below the square root of the smallest number: what may be
+    overlooked has a product of weights that small, or is that much smaller than q.
 
     Defined in the chapter Deep recovery.
     """
@@ -145,12 +146,10 @@ class Prober:
         return w
 
     def _contexts(self, jobs, reaches):
-        """Return quiet directions, and the answers to them while the blocks are at 0."""
+        """Return quiet directions, the answers to them, and beside which answers silence counts."""
         if self.top:
-            return [
-                (self._direction(job), np.zeros(outputs.size))
-                for job, (outputs, _) in zip(jobs, reaches, strict=True)
-            ]
+            pairs = zip(jobs, reaches, strict=True)
+            return [(self._direction(job), np.zeros(reach[0].size), np.inf) for job, reach in pairs]
         x = np.stack([self.sides.normalized(self.context(job)[0]) for job in jobs])
         directions = np.stack([self._direction(job) for job in jobs])
         answers = np.abs(finite(self.oracle.jvp(x, directions), (len(x), self.n_outputs)))
@@ -160,7 +159,9 @@ class Prober:
             heard = np.maximum.reduceat(size, starts)
             if self.bank.sketcher.noise == 0 and heard.any():
                 softer = self.sides.softening(heard[heard > 0].min())
-            contexts.append((np.ldexp(direction, -softer), np.ldexp(size, -softer)))
+            far = self.bank.sketcher.noise > 0 or softer >= self.sides.bits // 2
+            most = np.inf if far else self.sides.quiet
+            contexts.append((np.ldexp(direction, -softer), np.ldexp(size, -softer), most))
         return contexts
 
     def _ask_batch(self, jobs, part, contexts, reaches):
@@ -181,11 +182,11 @@ class Prober:
         answers = np.abs(finite(self.oracle.jvp(x.T, v.T), (x.shape[1], self.n_outputs))).T
         noise, first = self.bank.sketcher.noise, 0
         least = noise if self.top or noise else self.sides.audible
-        most = np.inf if noise else self.sides.quiet
         for index, numbers in part:
             job = jobs[index]
             outputs, starts = reaches[index]
-            before = contexts[index][1][:, None]
+            _, before, most = contexts[index]
+            before = before[:, None]
             mine = answers[outputs, first : first + len(numbers)]
             first += len(numbers)
             loud = mine > 2 * before + least

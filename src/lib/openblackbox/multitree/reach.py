@@ -78,8 +78,9 @@ class Graph:
     >>> graph = Graph(dyadic_supports(3))
     >>> [len(level) for level in graph.inputs], [len(level) for level in graph.outputs]
     ([8, 4, 2, 1], [1, 2, 4, 8])
-    >>> graph.inputs[1].members(0).tolist(), graph.outputs[1].members(0).tolist()
-    ([0, 1], [0, 2, 4, 6])
+    >>> level = graph.inputs[1]
+    >>> level.members(level.of[0]).tolist()  # the inputs of neuron 0 of level 1
+    [0, 1]
     """
 
     def __init__(self, supports):
