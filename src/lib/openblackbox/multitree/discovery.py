@@ -81,6 +81,22 @@ def discover(oracle, bank, sides):
     whose parent the point does not show wait for the next round.
 
     Defined in the chapter Deep recovery.
+
+    Examples
+    --------
+    >>> from openblackbox.multitree.bank import Bank, FloatRange
+    >>> from openblackbox.multitree.reach import Graph
+    >>> from openblackbox.multitree.sketch import Sketcher
+    >>> from openblackbox.networks import ReLUNetwork
+    >>> network = ReLUNetwork([np.eye(2), [[1.0, -2.0]], [[3.0]]])
+    >>> graph = Graph(network.supports)
+    >>> bank = Bank(Sketcher(network, graph, rng=np.random.default_rng(0)))
+    >>> number = bank.add(np.array([1.0, -1.0]), ("example", 0))
+    >>> bank.first_seen[1]
+    array([ 0, -1])
+    >>> certificate = discover(network, bank, FloatRange.of(network))
+    >>> bank.first_seen[1], certificate.silent[1]
+    (array([0, 1]), array([False, False]))
     """
     certificate = Certificate.empty(bank.graph)
     for level in range(bank.graph.n_layers - 1, 0, -1):

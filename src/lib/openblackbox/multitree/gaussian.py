@@ -111,6 +111,15 @@ def complete(samples, graph):
     shows it; it is a guess where rows below are not resolved.
 
     Defined in the chapter Deep recovery.
+
+    Examples
+    --------
+    >>> from openblackbox.multitree.reach import Graph
+    >>> product, first = np.array([[6.0, 8.0]]), np.array([[0, 0]])
+    >>> samples = Samples(np.array([[1.0, 1.0]]), product, first)
+    >>> weights, first_seen, unresolved = complete(samples, Graph([[[1, 1]], [[1]]]))
+    >>> [weight.toarray().round(3).tolist() for weight in weights]
+    [[[0.6, 0.8]], [[10.0]]]
     """
     remaining, first, y = samples.product.T.copy(), samples.first.T.copy(), samples.points
     weights, seen, shows = [], [_first(first)], first

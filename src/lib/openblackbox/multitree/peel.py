@@ -44,6 +44,19 @@ def peel(bank):
     rounding, except for the cancellation in the derivatives at the cut.
 
     Defined in the chapter Deep recovery.
+
+    Examples
+    --------
+    >>> from openblackbox.multitree.bank import Bank
+    >>> from openblackbox.multitree.reach import Graph
+    >>> from openblackbox.multitree.sketch import Sketcher
+    >>> from openblackbox.networks import ReLUNetwork
+    >>> network = ReLUNetwork([[[3.0, -4.0]], [[2.0]]])
+    >>> bank = Bank(Sketcher(network, Graph(network.supports), rng=np.random.default_rng(0)))
+    >>> number = bank.add(np.array([1.0, -1.0]), ("example", 0))
+    >>> first, last = peel(bank)
+    >>> first.toarray().round(3), last.toarray().round(3)
+    (array([[ 0.6, -0.8]]), array([[10.]]))
     """
     graph = bank.graph
     state = _State(bank)

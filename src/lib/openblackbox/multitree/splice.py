@@ -14,7 +14,37 @@ __all__ = ["main_points", "splice"]
 
 
 def main_points(bank, level):
-    """Return for every neuron of a level the first point that shows most of its edges, or -1."""
+    """Return for every neuron of a level the first point that shows most of its edges, or -1.
+
+    Parameters
+    ----------
+    bank : openblackbox.multitree.bank.Bank
+        The points so far.
+    level : int
+        The level of the neurons, from 1 to L.
+
+    Returns
+    -------
+    numpy.ndarray of int
+        The numbers of the points.
+
+    Notes
+    -----
+    Defined in the chapter Deep recovery.
+
+    Examples
+    --------
+    >>> from openblackbox.multitree.bank import Bank
+    >>> from openblackbox.multitree.reach import Graph
+    >>> from openblackbox.multitree.sketch import Sketcher
+    >>> from openblackbox.networks import ReLUNetwork
+    >>> network = ReLUNetwork([np.eye(2), [[1.0, -2.0]], [[3.0]]])
+    >>> graph = Graph(network.supports)
+    >>> bank = Bank(Sketcher(network, graph, rng=np.random.default_rng(0)))
+    >>> number = bank.add(np.array([1.0, -1.0]), ("example", 0))
+    >>> main_points(bank, 1), main_points(bank, 2)
+    (array([ 0, -1]), array([0]))
+    """
     if not len(bank):
         return np.full(bank.graph.widths[level], -1)
     counts = _counts(bank, level)
@@ -47,6 +77,21 @@ def splice(bank, sides):
     repeated alone.
 
     Defined in the chapter Deep recovery.
+
+    Examples
+    --------
+    >>> from openblackbox.multitree.bank import Bank, FloatRange
+    >>> from openblackbox.multitree.reach import Graph
+    >>> from openblackbox.multitree.sketch import Sketcher
+    >>> from openblackbox.networks import ReLUNetwork
+    >>> network = ReLUNetwork([np.eye(2), [[1.0, -2.0]], [[3.0]]])
+    >>> graph = Graph(network.supports)
+    >>> bank = Bank(Sketcher(network, graph, rng=np.random.default_rng(0)))
+    >>> number = bank.add(np.array([1.0, -1.0]), ("example", 0))
+    >>> number = bank.add(np.array([5.0, 1.0]), ("example", 1))
+    >>> number = bank.add(np.array([-1.0, 1.0]), ("example", 2))
+    >>> splice(bank, FloatRange.of(network)).any(), main_points(bank, 2)
+    (np.False_, array([1]))
     """
     for level in range(2, bank.graph.n_layers):
         alone = np.zeros(bank.graph.widths[level], dtype=bool)
