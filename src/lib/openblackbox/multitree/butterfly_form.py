@@ -80,8 +80,8 @@ class Butterfly:
     *Apply*. In layer l the binary digit l - 1 of the index changes. Keep this digit last, so
     that the two entries that meet are neighbours, and put it first afterwards: each layer is then
     four products of contiguous vectors, and after L layers the digits are back in order. This is
-    the constant-geometry form of the fast Fourier transform. Cost: 6 N operations a layer in
-    real arithmetic, 6 N L in all, instead of 2 N**2.
+    the constant-geometry form of the fast Fourier transform. Cost: 2 N products and N sums a
+    layer, 3 N L operations in all, instead of 2 N**2.
 
     Defined in the chapter Butterflies.
 
