@@ -131,6 +131,8 @@ def test_what_is_reported():
         counts[name] += shapes[-1][0]
     assert found.queries == Queries(counts["__call__"], 0, counts["jvp"], counts["vjp"])
     assert counts["__call__"] == 8
+    (name, (shape,)) = network.asked[-1]
+    assert (name, shape) == ("__call__", (8, 32))
     assert found.jacobians == (8 + counts["jvp"] + counts["vjp"]) / 32
     points = len(found.origins)
     assert counts["vjp"] == 4 * points
@@ -333,6 +335,14 @@ def test_networks_with_biases_are_refused():
             (ValueError, RangeExhaustedError), match=r"not a bias-free network|range"
         ):
             recover_deep(ReLUNetwork(weights, biases), supports, rng=rng)
+
+
+@pytest.mark.parametrize("bias", [-1e3, -1e6, -1e20, 1e20])
+def test_a_bias_that_shows_far_away_only_is_noticed(bias):
+    supports, weights, _ = butterfly(2, 3)
+    biases = [np.full(4, bias), np.zeros(4)]
+    with pytest.raises(ValueError, match="not a bias-free network"):
+        recover_deep(ReLUNetwork(weights, biases), supports, rng=np.random.default_rng(0))
 
 
 def test_networks_with_other_supports_are_refused():

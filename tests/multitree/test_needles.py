@@ -64,3 +64,9 @@ def test_bad_arguments_are_refused():
     ]:
         with pytest.raises(ValueError, match=f"{name}: expected"):
             needle_network(**bad)
+
+
+def test_strengths_are_not_rounded_to_integers():
+    for strength in (0.5, 1e30):
+        weights = needle_network(3, strength=strength).weights
+        assert min(weight.min() for weight in weights) == -strength

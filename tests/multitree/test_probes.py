@@ -283,3 +283,45 @@ def test_found_points_are_shared_by_disjoint_blocks():
     discover(network, bank, FloatRange.of(network))
     assert bank.origins[1:] == [("found", 1)]
     assert bank.first_seen[1].tolist() == [1, 0, 1, 0]
+
+
+def test_the_directions_are_the_sketchers_and_the_softening_is_a_power_of_two():
+    class Kept:
+        """Keeps what it is asked."""
+
+        def __init__(self, network):
+            self.network, self.asked = network, []
+
+        def jvp(self, x, v):
+            self.asked.append((np.array(x), np.array(v)))
+            return self.network.jvp(x, v)
+
+    supports, rng = dyadic_supports(3), np.random.default_rng(2)
+    network = Kept(ReLUNetwork(weights_on(supports, rng)))
+    bank, sides = bank_of(network.network, supports, rng)
+    prober = Prober(network, bank, sides, 1)
+    job = next(possible_jobs(bank, prober, 1, 64))
+    prober.ask([job])
+    (x, v), (points, directions) = network.asked
+    block, wide = prober.blocks.members(job.block), prober.wides.members(job.wide)
+    others = np.setdiff1d(wide, block)
+    context = bank.points[job.point].copy()
+    context[block] = 0
+    assert np.array_equal(prober.context(job)[0], context)
+    assert np.array_equal(x, [sides.normalized(context)])
+    expected = np.zeros(8)
+    expected[others] = bank.sketcher.v[others]
+    assert np.array_equal(v, [expected])
+    heard = np.abs(network.network.jvp(x, v))[0]
+    answers = [
+        heard[prober.outputs.members(prober.outputs.of[prober.parents[pair]])].max()
+        for pair in job.pairs
+    ]
+    softer = sides.softening(min(size for size in answers if size))
+    for number, direction in enumerate(directions):
+        loud = np.zeros(8)
+        loud[block[number // 2]] = sides.loud
+        assert np.array_equal(direction, loud + np.ldexp(expected, -softer))
+    assert np.array_equal(points.T, prober.points(job, np.arange(4)))
+    size = np.abs(network.network.jvp(points[0], np.ldexp(expected, -softer)))
+    assert 0 < size[size > 0].min() < sides.quiet

@@ -158,7 +158,7 @@ def recover_deep(
        visible; where it is not, the block is made smaller. If h can fire at all, it is seen.
     3. Where two children of a neuron never are visible together, a point is built where they are.
     4. The weights are read from ratios of answers.
-    5. Fresh points compare the two functions.
+    5. Fresh points, larger and larger, compare the two functions: biases show when they can.
 
     With exact arithmetic, and with probability one, the recovered function is f everywhere. In
     floating-point arithmetic a neuron may count as dead when the products of the weights on its
@@ -207,9 +207,9 @@ def recover_deep(
         if noise == 0:
             _check_consistency(certificate, unresolved)
     network = SparseReLUNetwork(weights)
-    residual = _residual(counter, network, graph, sides, rng, int(checks))
+    exact = method == "certified" and noise == 0
+    residual = _residual(counter, network, graph, sides, rng, int(checks), exact)
     if tolerance is None:
-        exact = method == "certified" and noise == 0
         dtype = getattr(oracle, "dtype", np.float64)
         tolerance = float(np.sqrt(np.finfo(dtype).eps)) if exact else np.inf
     if not residual <= tolerance:
@@ -228,7 +228,7 @@ def recover_deep(
         first_seen=tuple(first_seen[level] for level in hidden),
         origins=tuple(origins),
         certificate=certificate,
-        certified=method == "certified" and noise == 0,
+        certified=exact,
         residual=residual,
         method=method,
     )
@@ -275,10 +275,12 @@ def _is_number(value):
     return isinstance(value, int | float | np.integer | np.floating)
 
 
-def _residual(oracle, network, graph, sides, rng, checks):
+def _residual(oracle, network, graph, sides, rng, checks, exact):
     """Compare the two functions at fresh points, half of them Gaussian."""
     points = rng.standard_normal((checks, graph.widths[0]))
     points[::2] = tropical_points(graph, len(points[::2]), rng=rng, budget=sides.bits / 3)
+    if exact:  # noise has a size of its own
+        points = np.ldexp(points, np.arange(checks)[:, None] // 2 * (sides.bits // 32))
     values = finite(oracle(points), (checks, graph.widths[-1]))
     size = np.abs(values).max(axis=1)
     errors = np.abs(network(points) - values).max(axis=1)
