@@ -136,7 +136,7 @@ class BiasPlan:
         return z - network.biases[tries.level - 1][tries.neurons]
 
     def rise(self, oracle, tries, scale):
-        """Return what an output rises by, per product of weights; 2 evaluations each."""
+        """Return by how much the outputs rise, over the product; 2 values each."""
         values = oracle(np.concatenate(tries.points(scale)))
         rows = np.arange(len(tries.neurons))
         rise = (values[: rows.size] - values[rows.size :])[rows, tries.outputs]

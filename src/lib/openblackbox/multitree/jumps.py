@@ -183,7 +183,7 @@ def network_from_jumps(jumps, *, tolerance=1 / 2**20):
     ([1.0, -1.0], [7.0])
     """
     if len(jumps.unresolved):
-        raise ValueError(f"jumps: {len(jumps.unresolved)} intervals are unresolved")
+        raise ValueError(f"jumps: intervals that are unresolved: {len(jumps.unresolved)}")
     left, sizes, right = np.linalg.svd(jumps.blocks, full_matrices=False)
     if (sizes[:, 1:] > tolerance * sizes[:, :1]).any():
         raise ValueError("jumps: a block is not of rank one, more than one neuron jumps there")
@@ -248,7 +248,7 @@ class _Line:
         return bool((np.abs(error) <= self.tolerance * self._sizes(left, right)).all())
 
     def kink(self, left, right):
-        """Return where the affine functions of the two points meet, if f follows them to there."""
+        """Return where the two affine functions meet, if f follows them there."""
         bend = right.slope - left.slope
         if not bend.any():
             return None
