@@ -36,7 +36,7 @@ def test_random_butterflies_are_recovered_exactly(n_layers, law, zeros):
 
 
 def test_irregular_multitrees_are_recovered_exactly():
-    for number, (supports, weights, rng) in enumerate(cases(80, start=2000)):
+    for number, (supports, weights, rng) in enumerate(cases(50, start=2000)):
         network = (ReLUNetwork, SparseReLUNetwork)[number % 2](weights)
         found = recover_deep(network, supports, rng=rng)
         assert_exact(found, weights)

@@ -48,7 +48,7 @@ def check(bank, weights):
 
 
 def test_weights_are_read_exactly():
-    for supports, weights, rng in cases(60, start=1000):
+    for supports, weights, rng in cases(40, start=1000):
         check(prepared(ReLUNetwork(weights), supports, rng), weights)
 
 

@@ -40,7 +40,7 @@ def possible_jobs(bank, prober, level, gap):
 def test_one_product_tells_whether_a_neuron_fires_and_its_parent_is_visible(gap):
     """With a negative gap the tiny inputs are huge, and contexts are lost."""
     tally = np.zeros(3, dtype=int)
-    for supports, weights, rng in cases(36, start=500):
+    for supports, weights, rng in cases(28, start=500):
         network = ReLUNetwork(weights)
         bank, sides = bank_of(network, supports, rng, points=2)
         graph = bank.graph
@@ -117,9 +117,9 @@ def test_small_batches_tell_the_same(monkeypatch):
                 assert np.array_equal(a.kept, b.kept)
 
 
-@pytest.mark.parametrize("start", range(0, 100, 50))
+@pytest.mark.parametrize("start", range(0, 80, 40))
 def test_the_search_finds_what_is_useful_and_proves_the_rest_silent(start):
-    for supports, weights, rng in cases(50, start=start):
+    for supports, weights, rng in cases(40, start=start):
         network = ReLUNetwork(weights)
         bank, sides = bank_of(network, supports, rng)
         certificate = discover(network, bank, sides)

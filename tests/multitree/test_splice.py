@@ -26,10 +26,10 @@ def hidden(weights):
     return [ends[0], *useful_neurons(weights), ends[1]]
 
 
-@pytest.mark.parametrize("start", [0, 60])
+@pytest.mark.parametrize("start", [0, 40])
 def test_every_neuron_is_shown_with_all_its_inputs_at_one_point(start):
     spliced = 0
-    for supports, weights, rng in cases(60, start=start):
+    for supports, weights, rng in cases(40, start=start):
         network = ReLUNetwork(weights)
         bank, sides = searched(network, supports, rng)
         before = len(bank)
@@ -48,7 +48,7 @@ def test_every_neuron_is_shown_with_all_its_inputs_at_one_point(start):
             if layer + 1 < graph.n_layers:
                 assert np.array_equal(shown, both & nonzero)
             assert np.array_equal(visible.any(axis=0), both & nonzero)
-    assert spliced > 10
+    assert spliced > 5
 
 
 def test_main_points_show_the_most_edges_and_the_first_wins():
