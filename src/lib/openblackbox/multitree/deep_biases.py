@@ -112,7 +112,7 @@ def recover_deep_biased(oracle, supports, *, rng, checks=200, **options):
     return BiasedRecovery(network, ask.queries, unsettled, compared)
 
 
-def recover_biases(oracle, weights, *, scale=2.0**16, steps=4):
+def recover_biases(oracle, weights, *, scale=2**16, steps=4):
     r"""Find biases for a multitree network whose weights are known.
 
     For a hidden neuron h and an output j that it reaches, let :math:`x^+` and :math:`x^-` be two
