@@ -283,6 +283,8 @@ def test_found_points_are_shared_by_disjoint_blocks():
     discover(network, bank, FloatRange.of(network))
     assert bank.origins[1:] == [("found", 1)]
     assert bank.first_seen[1].tolist() == [1, 0, 1, 0]
+    small, large = 2.0**-205, 2.0**-142  # the floor, and the context 63 binary orders above
+    assert bank.points[1].tolist() == [small, large, small, large]
 
 
 def test_the_directions_are_the_sketchers_and_the_softening_is_a_power_of_two():

@@ -135,7 +135,9 @@ class SparseReLUNetwork:
         Where one of x and v is a batch and the other a single vector, the single one is used for
         the whole batch.
         """
-        x, v, batch = self._pair("v", x, v, self.n_inputs)
+        x = points("x", x, self.n_inputs, self.dtype)
+        v = points("v", v, self.n_inputs, self.dtype)
+        batch = _batch("v", x, v)
         answers = []
         for y, product in _parts(x, v):
             for weight in self.weights[:-1]:
@@ -151,7 +153,9 @@ class SparseReLUNetwork:
         Where one of x and u is a batch and the other a single vector, the single one is used for
         the whole batch.
         """
-        x, u, batch = self._pair("u", x, u, self.n_outputs)
+        x = points("x", x, self.n_inputs, self.dtype)
+        u = points("u", u, self.n_outputs, self.dtype)
+        batch = _batch("u", x, u)
         answers = []
         for y, product in _parts(x, u):
             active = []
@@ -165,13 +169,12 @@ class SparseReLUNetwork:
             answers.append(product)
         return _rows(answers, batch)
 
-    def _pair(self, name, x, direction, size):
-        """Return a point and a direction, each single or a batch, and the shape of the batch."""
-        x = points("x", x, self.n_inputs, self.dtype)
-        direction = points(name, direction, size, self.dtype)
-        if x.ndim == 2 and direction.ndim == 2:
-            same_length(name, x, direction)
-        return x, direction, (x if x.ndim == 2 else direction).shape[:-1]
+
+def _batch(name, x, direction):
+    """Return the shape of the batch of a point and a direction, each single or a batch."""
+    if x.ndim == 2 and direction.ndim == 2:
+        same_length(name, x, direction)
+    return (x if x.ndim == 2 else direction).shape[:-1]
 
 
 def _columns(array):

@@ -147,7 +147,6 @@ def complete(samples, graph):
             if (shown < 0).all():
                 continue
             row = _row(block, shown >= 0)
-            row /= np.linalg.norm(row)
             known = (shown >= 0) & (row != 0)[:, None]
             pick = known.argmax(axis=0)
             at = np.arange(outputs.size)
@@ -180,10 +179,10 @@ def _matrix(support, data):
 
 
 def _row(block, shown):
-    """Return the ratios of the rows of a rank-one block of which some entries are missing."""
+    """Return the ratios of the rows of a rank-one block, some entries missing, with norm 1."""
     row = np.zeros(len(block))
     start = int(shown.sum(axis=1).argmax())
-    row[start] = 1.0
+    row[start] = 1
     grown = True
     while grown:
         grown = False
@@ -195,4 +194,4 @@ def _row(block, shown):
                 other, output = np.flatnonzero(row != 0)[known[0]], where[0]
                 row[child] = row[other] * block[child, output] / block[other, output]
                 grown = True
-    return row
+    return row / np.linalg.norm(row)
