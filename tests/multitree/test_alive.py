@@ -220,6 +220,15 @@ def test_sparse_weights_give_the_same_answers_and_stay_sparse():
         assert np.array_equal(a, b.toarray())
 
 
+def test_sparse_weights_are_left_as_they_are_and_entries_that_are_stored_twice_add_up():
+    first = sp.csr_array((np.array([1.0, -1.0, 2.0]), [0, 0, 1], [0, 3]), shape=(1, 2))
+    weights = [first, sp.csr_array((np.array([0.0]), [0], [0, 1]), shape=(1, 1))]
+    assert alive_neurons(weights)[0].tolist() == [True]
+    assert useful_neurons(weights)[0].tolist() == [False]
+    assert activatable_mask([first, [[1.0]]]).tolist() == [[False, True]]
+    assert [w.nnz for w in weights] == [3, 1]  # not changed in place
+
+
 def test_types_are_kept_and_one_layer_has_no_hidden_level():
     single = [np.array([[1.0, 0.0]], dtype=np.float32)]
     assert alive_neurons(single) == useful_neurons(single) == ()

@@ -55,6 +55,13 @@ def test_no_point_activates_two_needles():
     assert all(needle_network(4, needle=i, strength=0.99)(both)[0, 0] > 0 for i in (0, 1))
 
 
+def test_how_often_gaussian_points_fire_a_needle():
+    n, count = 4, 200_000
+    x = np.random.default_rng(1).standard_normal((count, 16))
+    rate = np.mean(needle_network(4, needle=1, strength=n)(x)[:, 0] > 0) * 2**n
+    assert 1 < rate < 2.2  # the standard error is 0.01
+
+
 def test_bad_arguments_are_refused():
     for bad, name in [
         ({"n_layers": 1}, "n_layers"),

@@ -267,7 +267,9 @@ def _read(weights) -> list[sp.csr_array]:
         raise ValueError(str(error).replace("supports", "weights")) from None
     matrices = []
     for layer, weight in enumerate(weights):
-        matrix = sp.csr_array(weight if sp.issparse(weight) else np.asarray(weight))
+        # A copy: what follows works in place, and the stored zeros of the caller stay.
+        matrix = sp.csr_array(weight if sp.issparse(weight) else np.asarray(weight), copy=True)
+        matrix.sum_duplicates()
         if matrix.dtype.kind == "c" or not np.isfinite(matrix.data).all():
             raise ValueError(f"weights[{layer}]: expected finite real numbers")
         matrix.eliminate_zeros()

@@ -5,8 +5,8 @@ A *needle* is a dyadic butterfly that computes, at its output 0,
 .. math:: f(x) = \max\Big(u_i - K \sum_{j \ne i} \max(u_j, 0),\ 0\Big), \qquad
    u_j = x_{2j} + x_{2j+1}, \quad 0 \le j < n = 2^{L-2} .
 
-For :math:`K \ge 1` no point activates two needles with different i, and a Gaussian point activates
-one with a probability of about :math:`2^{-n}`.
+For :math:`K \ge 1` no point activates two needles with different i. For :math:`K \ge n` a Gaussian
+point activates a given one with a probability between :math:`2^{-n}` and :math:`2.2 \cdot 2^{-n}`.
 """
 
 import numpy as np
