@@ -160,3 +160,28 @@ def test_a_deep_recovery_from_noisy_answers_is_right_but_never_certified():
     x = rng.standard_normal((1000, 16))
     error = np.linalg.norm(found.network(x) - deep(x)) / np.linalg.norm(deep(x))
     assert 1e-9 < error < 1e-6
+
+
+@pytest.mark.parametrize("depth, costs", [(3, False), (5, True)])
+def test_factors_between_the_splits_cost_when_splits_remain_that_see_their_ratios(depth, costs):
+    rng, supports = np.random.default_rng(9), dyadic_supports(depth)
+    size = 2**depth
+    # The blocks of the second split read the pairs of columns (4 a + c, 4 a + 2 + c).
+    each = np.repeat(10 ** rng.uniform(-1, 1, (size // 4, 1, 2)), 2, axis=1).ravel()
+    squares = []
+    for _ in range(30):
+        weights = [s * rng.uniform(0.5, 1.5, s.shape) for s in supports]
+        product = np.linalg.multi_dot(weights[::-1])
+        noise = 1e-6 * rng.standard_normal(product.shape)
+        first, rest = factorize(product + noise, [supports[0], descendants(supports, 1)]).factors
+        found = []
+        for scales in (np.ones(size), np.full(size, 10.0), each):
+            factors = factorize(rest * scales, supports[1:]).factors
+            found.append((np.linalg.multi_dot(factors[::-1]) / scales) @ first - product)
+        np.testing.assert_allclose(found[1], found[0], atol=1e-9 * np.abs(noise).max())
+        squares.append([np.mean(error**2) for error in found])
+    peel, _, blocks = np.sqrt(np.mean(squares, axis=0))
+    if costs:
+        assert blocks > 1.05 * peel
+    else:
+        assert blocks == pytest.approx(peel, rel=1e-6)

@@ -55,8 +55,9 @@ class FiniteDifferenceOracle:
         The largest step tried, for a direction of length 1, relative to the root mean square of
         the entries of x (to 1 at x = 0).
     smallest : float, optional
-        The smallest step allowed, relative to the same; the square root of the unit roundoff of
-        the values when omitted. Below it the answers would lose more than half of the digits.
+        The smallest step allowed, relative to the same; the square root of the spacing of the
+        floating-point numbers at 1 (eps of the values) when omitted. Below it the answers would
+        lose more than half of the digits.
     noise : float
         Size of the errors of a value, beyond rounding.
 
