@@ -120,9 +120,9 @@ def test_what_is_reported():
         assert np.array_equal(zeros, expected)
     assert sum(len(zeros) for zeros in found.zeros) >= 9
     for level in range(4):
-        # Neither useful nor silent: no useful parent.
-        parents = supports[level + 1][ends[level + 2]].any(axis=0)
-        assert np.array_equal(found.silent[level], parents & ~useful[level])
+        # Neither useful nor silent: no useful child.
+        children = supports[level + 1][ends[level + 2]].any(axis=0)
+        assert np.array_equal(found.silent[level], children & ~useful[level])
         assert np.array_equal(found.first_seen[level] >= 0, useful[level])
         norms = np.linalg.norm(found.network.weights[level].toarray(), axis=1)
         assert np.allclose(norms[useful[level]], 1, rtol=1e-12)
@@ -254,10 +254,10 @@ def test_a_block_that_is_too_large_at_first_is_made_smaller():
 
 def test_single_precision_runs_out_of_range():
     # An inhibition of 1e30 takes most of the range, and entries of two sizes all the rest.
-    for children, fits in [(2, True), (3, False)]:
-        row = np.ones((1, children))
+    for parents, fits in [(2, True), (3, False)]:
+        row = np.ones((1, parents))
         row[0, 0] = -1e30
-        weights = [np.eye(children), row, np.array([[1e-20]])]
+        weights = [np.eye(parents), row, np.array([[1e-20]])]
         supports = [weight != 0 for weight in weights]
         single = ReLUNetwork([weight.astype(np.float32) for weight in weights])
         for seed in range(4):

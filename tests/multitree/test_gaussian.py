@@ -83,8 +83,8 @@ def test_what_many_points_show_is_completed_exactly():
     assert exact > 20
 
 
-def test_entries_are_completed_through_other_children():
-    # Two children are never seen at one output, but both with a third.
+def test_entries_are_completed_through_other_parents():
+    # Two parents are never seen at one output, but both with a third.
     product = np.array([[2.0, 4.0, 0.0], [0.0, 12.0, 3.0]])
     first = np.where(product != 0, 0, -1)
     graph = Graph([np.ones((1, 3)), np.ones((2, 1))])

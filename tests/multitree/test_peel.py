@@ -86,7 +86,7 @@ def test_rows_that_cannot_be_read_are_listed():
     bank = Bank(Sketcher(network, Graph(network.supports), rng=np.random.default_rng(0)))
     for x in ([1.0, -1.0], [-1.0, 1.0]):
         bank.add(np.array(x), ("test", 0))
-    weights = peel(bank)  # without a splice: the two children are never seen together
+    weights = peel(bank)  # without a splice: the two parents are never seen together
     assert [rows.tolist() for rows in unread(bank, weights)] == [[], [], [0], []]
     assert weights[1].toarray().tolist() == [[1.0, 0.0]]
 

@@ -25,19 +25,21 @@ def bank_of(network, supports, rng, *, points=1, sides=None):
 def possible_jobs(bank, prober, level, gap):
     """All jobs that a search could plan, one for each point, block and wider block."""
     graph = bank.graph
-    children, parents = graph.columns[level], graph.rows[level]
+    parents, children = graph.columns[level], graph.rows[level]
     for point in [-1] if prober.top else range(len(bank)):
-        shown = np.ones(parents.size, bool) if prober.top else bank.shown(level + 1)[point, parents]
+        shown = np.ones(children.size, bool)
+        if not prober.top:
+            shown = bank.shown(level + 1)[point, children]
         unseen = ~bank.sketches[max(point, 0)].visible[graph.layer(level)]
-        pairs = np.flatnonzero(shown & unseen & (prober.blocks.of[children] >= 0))
-        keys = np.stack([prober.blocks.of[children[pairs]], prober.wides.of[parents[pairs]]])
+        pairs = np.flatnonzero(shown & unseen & (prober.blocks.of[parents] >= 0))
+        keys = np.stack([prober.blocks.of[parents[pairs]], prober.wides.of[children[pairs]]])
         for block, wide in np.unique(keys, axis=1).T:
             mine = pairs[(keys[0] == block) & (keys[1] == wide)]
             yield Job(point, block, wide, mine, gap)
 
 
 @pytest.mark.parametrize("gap", [64, -40])
-def test_one_product_tells_whether_a_neuron_fires_and_its_parent_is_visible(gap):
+def test_one_product_tells_whether_a_neuron_fires_and_its_child_is_visible(gap):
     """With a negative gap the tiny inputs are huge, and contexts are lost."""
     tally = np.zeros(3, dtype=int)
     for supports, weights, rng in cases(28, start=500):
@@ -129,9 +131,9 @@ def test_the_search_finds_what_is_useful_and_proves_the_rest_silent(start):
         for level in range(len(weights) - 1, 0, -1):
             seen = bank.first_seen[level] >= 0
             assert np.array_equal(seen, useful[level - 1])
-            # Silent are the others with a useful parent in the supports.
-            has_parent = (np.asarray(supports[level])[above] != 0).any(axis=0)
-            assert np.array_equal(certificate.silent[level], has_parent & ~seen)
+            # Silent are the others with a useful child in the supports.
+            has_child = (np.asarray(supports[level])[above] != 0).any(axis=0)
+            assert np.array_equal(certificate.silent[level], has_child & ~seen)
             weightless = ~(np.asarray(weights[level])[above] != 0).any(axis=0)
             assert (~alive[level - 1] | weightless)[certificate.silent[level]].all()
             above = seen
@@ -171,14 +173,14 @@ def test_a_needle_is_found():
 
 
 def chain(weight, dtype=float):
-    """A parent with two children: y1 = relu(x1) with weight 1, y0 = relu(x0) with another."""
+    """A child with two parents: y1 = relu(x1) with weight 1, y0 = relu(x0) with another."""
     return ReLUNetwork(
         [np.eye(2, dtype=dtype), np.array([[weight, 1]], dtype=dtype), np.ones((1, 1), dtype)]
     )
 
 
-def bank_that_shows_child_1(network):
-    """A bank of one point, where only the second child fires."""
+def bank_that_shows_parent_1(network):
+    """A bank of one point, where only the second parent fires."""
     rng = np.random.default_rng(0)
     bank = Bank(sketcher_of(network, [np.eye(2), np.ones((1, 2)), [[1]]], rng))
     bank.add(np.array([-1.0, 1.0]), ("test", 0))
@@ -189,7 +191,7 @@ def bank_that_shows_child_1(network):
 @pytest.mark.parametrize("weight", [1e-250, 1e-80, 1e-9, 1.0, -1.0, -1e9])
 def test_no_weight_is_too_small_to_be_heard(weight):
     network = chain(weight)
-    bank = bank_that_shows_child_1(network)
+    bank = bank_that_shows_parent_1(network)
     certificate = discover(network, bank, FloatRange.of(network))
     assert (bank.first_seen[1] >= 0).all()
     assert certificate.retries == [0, 0, 0, 0]
@@ -198,7 +200,7 @@ def test_no_weight_is_too_small_to_be_heard(weight):
 @pytest.mark.parametrize("weight, retries", [(-1e30, 1), (-1e60, 2), (-1e150, 3), (-1e250, 4)])
 def test_a_strong_inhibition_needs_a_smaller_block(weight, retries):
     network = chain(weight)
-    bank = bank_that_shows_child_1(network)
+    bank = bank_that_shows_parent_1(network)
     certificate = discover(network, bank, FloatRange.of(network))
     assert (bank.first_seen[1] >= 0).all()
     assert certificate.retries == [0, retries, 0, 0]
@@ -207,7 +209,7 @@ def test_a_strong_inhibition_needs_a_smaller_block(weight, retries):
 
 def test_single_precision_runs_out_of_range():
     network = chain(-1e30, np.float32)
-    bank = bank_that_shows_child_1(network)
+    bank = bank_that_shows_parent_1(network)
     certificate = discover(network, bank, FloatRange.of(network))
     assert certificate.retries[1] == 4
     # One more input, 2**40 times as large, and no smaller block is left.
@@ -219,8 +221,8 @@ def test_single_precision_runs_out_of_range():
         discover(network, bank, FloatRange.of(network))
 
 
-def test_a_loud_parent_beside_a_quiet_one_is_asked_again():
-    """Two parents in one job whose answers are 2**600 apart: quiet for one is not for both."""
+def test_a_loud_child_beside_a_quiet_one_is_asked_again():
+    """Two children in one job whose answers are 2**600 apart: quiet for one is not for both."""
     supports = [np.eye(2), np.ones((2, 2)), np.eye(2)]
     w2 = np.array([[0.0, 1.0], [0.0, 2.0**-600]])
     for weight, silent in [(2.0**-100, False), (0.0, True)]:
@@ -244,7 +246,7 @@ def test_a_hit_that_no_sketch_confirms_is_no_proof_of_silence():
             return chain(1.0).jvp(x, v)
 
     network = chain(0.0)
-    bank = bank_that_shows_child_1(network)
+    bank = bank_that_shows_parent_1(network)
     certificate = discover(Fickle(), bank, FloatRange.of(network))
     assert certificate.unconfirmed == 1
     assert certificate.pairs[1] == 0
@@ -253,7 +255,7 @@ def test_a_hit_that_no_sketch_confirms_is_no_proof_of_silence():
 
 def test_a_context_without_any_input_is_a_contradiction():
     network = chain(1.0)
-    bank = bank_that_shows_child_1(network)
+    bank = bank_that_shows_parent_1(network)
     bank.points[0] = np.array([-1.0, 0.0])
     with pytest.raises(ValueError, match="visible where all of its inputs are 0"):
         discover(network, bank, FloatRange.of(network))
@@ -261,13 +263,13 @@ def test_a_context_without_any_input_is_a_contradiction():
 
 def test_noise_is_not_heard():
     network = chain(1e-3)
-    bank = bank_that_shows_child_1(network)
+    bank = bank_that_shows_parent_1(network)
     bank.sketcher.noise = 1e-2
     # Loud directions are loud enough for small weights, and quiet ones are not made quieter.
     certificate = discover(network, bank, FloatRange.of(network))
     assert certificate.unconfirmed == 1
     network = chain(0.0)
-    bank = bank_that_shows_child_1(network)
+    bank = bank_that_shows_parent_1(network)
     bank.sketcher.noise = 1e3
     with pytest.raises(RangeExhaustedError):
         discover(network, bank, FloatRange.of(network))
@@ -316,7 +318,7 @@ def test_the_directions_are_the_sketchers_and_the_softening_is_a_power_of_two():
     assert np.array_equal(v, [expected])
     heard = np.abs(network.network.jvp(x, v))[0]
     answers = [
-        heard[prober.outputs.members(prober.outputs.of[prober.parents[pair]])].max()
+        heard[prober.outputs.members(prober.outputs.of[prober.children[pair]])].max()
         for pair in job.pairs
     ]
     softer = sides.softening(min(size for size in answers if size))

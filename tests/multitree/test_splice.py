@@ -66,7 +66,7 @@ def test_main_points_show_the_most_edges_and_the_first_wins():
 
 
 def two_points(weight, dtype=float, first=1.0):
-    """A parent of three children: one point shows the outer two, one the inner and the last."""
+    """A child of three parents: one point shows the outer two, one the inner and the last."""
     network = ReLUNetwork(
         [np.eye(3, dtype=dtype), np.array([[1, weight, 1]], dtype=dtype), np.ones((1, 1), dtype)]
     )

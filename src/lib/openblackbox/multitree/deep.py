@@ -39,8 +39,8 @@ class DeepRecovery:
         For the hidden levels 1 to L - 1: the neurons that some point shows, so that they can fire
         and change an output.
     silent : tuple of numpy.ndarray of bool
-        The neurons proved to be without effect, through every useful parent: each of them is dead,
-        or its weights into all of these parents are 0. Nowhere True for ``method="gaussian"``.
+        The neurons proved to be without effect, through every useful child: each of them is dead,
+        or its weights into all of these children are 0. Nowhere True for ``method="gaussian"``.
     zeros : tuple of numpy.ndarray of int, shape (k, 2)
         For the layers 1 to L: the edges (row, column) between useful neurons proved to be 0.
     unresolved : tuple of numpy.ndarray of int
@@ -62,7 +62,7 @@ class DeepRecovery:
 
     Notes
     -----
-    A neuron that is neither useful nor silent has no useful parent: nothing it does can be seen.
+    A neuron that is neither useful nor silent has no useful child: nothing it does can be seen.
 
     Defined in the chapter Deep recovery.
     """
@@ -152,11 +152,11 @@ def recover_deep(
     Notes
     -----
     1. Points with entries of very different magnitudes are sketched: each shows many paths.
-    2. From the outputs down, each neuron h not seen yet is probed through its seen parents g, at
+    2. From the outputs down, each neuron h not seen yet is probed through its seen children g, at
        a point that shows g: the block of inputs of h is replaced by a single tiny input,
        every one of them and both signs. One product tells whether h fires, and whether g still is
        visible; where it is not, the block is made smaller. If h can fire at all, it is seen.
-    3. Where two children of a neuron never are visible together, a point is built where they are.
+    3. Where two parents of a neuron never are visible together, a point is built where they are.
     4. The weights are read from ratios of answers.
     5. Fresh points, larger and larger, compare the two functions: biases show when they can.
 
@@ -164,7 +164,7 @@ def recover_deep(
     floating-point arithmetic a neuron may count as dead when the products of the weights on its
     paths are below the square root of the smallest number, or that much smaller than others.
 
-    Cost: at most 2 products for each input of each pair (neuron, parent), and
+    Cost: at most 2 products for each input of each pair (neuron, child), and
     :math:`2 \sqrt N` a point for a dyadic butterfly. Nothing of size N x N is formed.
 
     Defined in the chapter Deep recovery.

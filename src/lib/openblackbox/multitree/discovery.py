@@ -1,8 +1,8 @@
 r"""Finding every neuron that matters, and proving that the others do not.
 
 The search goes from the outputs down. Each neuron that no point shows is probed through each of its
-parents that some point shows (`openblackbox.multitree.probes`). What fires is added to the bank;
-what stays silent under all probes, with its parent visible every time, is proved to have no effect.
+children that some point shows (`openblackbox.multitree.probes`). What fires is added to the bank;
+what stays silent under all probes, with its child visible every time, is proved to have no effect.
 """
 
 from dataclasses import dataclass, field
@@ -22,14 +22,14 @@ class Certificate:
     Parameters
     ----------
     silent : list of numpy.ndarray of bool
-        For every level 0 to L: the neurons probed through every useful parent without an answer,
-        and those with a useful parent that no input reaches.
+        For every level 0 to L: the neurons probed through every useful child without an answer,
+        and those with a useful child that no input reaches.
     pairs : list of int
-        For every level, the pairs of a neuron and a parent that were proved silent.
+        For every level, the pairs of a neuron and a child that were proved silent.
     probes : list of int
         For every level, the products asked.
     retries : list of int
-        For every level, the pairs probed again with a smaller block, because a parent was lost.
+        For every level, the pairs probed again with a smaller block, because a child was lost.
     unconfirmed : int
         Hits that a closer look did not confirm. 0 for an oracle that answers exactly.
 
@@ -76,9 +76,9 @@ def discover(oracle, bank, sides):
 
     Notes
     -----
-    *Rounds.* For each block of inputs, the point of the bank that shows most of the parents still
+    *Rounds.* For each block of inputs, the point of the bank that shows most of the children still
     to be used serves as context; all inputs of the block are probed there, with both signs. Pairs
-    whose parent the point does not show wait for the next round.
+    whose child the point does not show wait for the next round.
 
     Defined in the chapter Deep recovery.
 
@@ -105,40 +105,40 @@ def discover(oracle, bank, sides):
 
 
 def _search(prober, level, certificate):
-    """Search one level: its unseen neurons, through their parents that are seen."""
+    """Search one level: its unseen neurons, through their children that are seen."""
     bank, graph = prober.bank, prober.bank.graph
-    children, parents = graph.columns[level], graph.rows[level]
+    parents, children = graph.columns[level], graph.rows[level]
     useful = (bank.first_seen[level + 1] >= 0) | prober.top
     silent = certificate.silent[level]
     todo = np.flatnonzero(
-        useful[parents] & (bank.first_seen[level] < 0)[children] & (prober.blocks.of >= 0)[children]
+        useful[children] & (bank.first_seen[level] < 0)[parents] & (prober.blocks.of >= 0)[parents]
     )
     # Of a neuron that no input reaches, silence is known before any question.
-    silent[children[useful[parents]]] = True
-    gaps = np.full(len(children), prober.sides.gap)
+    silent[parents[useful[children]]] = True
+    gaps = np.full(len(parents), prober.sides.gap)
     while todo.size:
         jobs = _plan(prober, level, todo, gaps)
         certificate.probes[level] += prober.ask(jobs)
         _add_found(prober, level, jobs)
         seen = bank.first_seen[level] >= 0
-        done = seen[children]
+        done = seen[parents]
         for job in jobs:
             hit = job.hits.any(axis=0)
             proved = ~hit & job.kept.all(axis=0)
             lost = job.pairs[~hit & ~proved]
             gaps[lost] *= 2
-            false = hit & ~seen[children[job.pairs]]
+            false = hit & ~seen[parents[job.pairs]]
             certificate.retries[level] += lost.size
             certificate.unconfirmed += int(false.sum())
-            certificate.pairs[level] += int((proved & ~seen[children[job.pairs]]).sum())
+            certificate.pairs[level] += int((proved & ~seen[parents[job.pairs]]).sum())
             done[job.pairs[proved | false]] = True
-            silent[children[job.pairs[false]]] = False
+            silent[parents[job.pairs[false]]] = False
         todo = todo[~done[todo]]
     silent &= bank.first_seen[level] < 0
 
 
 def _plan(prober, level, todo, gaps):
-    """For every block and wider block above it, take the point that shows most of the parents."""
+    """For every block and wider block above it, take the point that shows most of the children."""
     graph = prober.bank.graph
     blocks = prober.blocks.of[graph.columns[level][todo]]
     wides = prober.wides.of[graph.rows[level][todo]]
@@ -162,10 +162,10 @@ def _plan(prober, level, todo, gaps):
 
 def _add_found(prober, level, jobs):
     """Add the points of a few probes that show everything that was hit."""
-    children, chosen = prober.bank.graph.columns[level], {}
+    parents, chosen = prober.bank.graph.columns[level], {}
     for job in jobs:
         hit = np.flatnonzero(job.hits.any(axis=0))
-        found, where = np.unique(children[job.pairs[hit]], return_inverse=True)
+        found, where = np.unique(parents[job.pairs[hit]], return_inverse=True)
         shows = np.zeros((len(job.hits), found.size), dtype=bool)
         for column, neuron in zip(hit, where, strict=True):
             shows[:, neuron] |= job.hits[:, column]

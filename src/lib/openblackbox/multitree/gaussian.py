@@ -105,8 +105,8 @@ def complete(samples, graph):
 
     Notes
     -----
-    From the input upwards: two children of a neuron h are compared at an output where entries of
-    both were seen, directly or through other children. Then every entry, divided by the weight, is
+    From the input upwards: two parents of a neuron h are compared at an output where entries of
+    both were seen, directly or through other parents. Then every entry, divided by the weight, is
     one of the matrix of the layers after. The sign of a row makes the neuron active at a point that
     shows it; it is a guess where rows below are not resolved.
 
@@ -134,16 +134,16 @@ def complete(samples, graph):
         data, missing = np.zeros(support.nnz), []
         for neuron in range(support.shape[0]):
             edges = slice(support.indptr[neuron], support.indptr[neuron + 1])
-            children = support.indices[edges]
+            parents = support.indices[edges]
             group = graph.outputs[layer + 1].of[neuron]
-            if not children.size or group < 0:
+            if not parents.size or group < 0:
                 continue
             outputs = graph.outputs[layer + 1].members(group)
-            above[neuron, outputs] = _first(shows[np.ix_(children, outputs)].T)
+            above[neuron, outputs] = _first(shows[np.ix_(parents, outputs)].T)
             block = np.where(
-                first[np.ix_(children, outputs)] < 0, 0, remaining[np.ix_(children, outputs)]
+                first[np.ix_(parents, outputs)] < 0, 0, remaining[np.ix_(parents, outputs)]
             )
-            shown = first[np.ix_(children, outputs)]
+            shown = first[np.ix_(parents, outputs)]
             if (shown < 0).all():
                 continue
             row = _row(block, shown >= 0)
@@ -151,7 +151,7 @@ def complete(samples, graph):
             pick = known.argmax(axis=0)
             at = np.arange(outputs.size)
             point = np.where(known.any(axis=0), shown[pick, at], -1)
-            if row @ y[point.max()][children] < 0:
+            if row @ y[point.max()][parents] < 0:
                 row = -row
             data[edges] = row
             index[neuron, outputs] = point
@@ -186,12 +186,12 @@ def _row(block, shown):
     grown = True
     while grown:
         grown = False
-        for child in np.flatnonzero((row == 0) & shown.any(axis=1)):
-            # Of all outputs that compare the child with a known one, the first.
-            both = shown[child] & shown[row != 0]
+        for parent in np.flatnonzero((row == 0) & shown.any(axis=1)):
+            # Of all outputs that compare the parent with a known one, the first.
+            both = shown[parent] & shown[row != 0]
             known, where = np.nonzero(both)
             if known.size:
                 other, output = np.flatnonzero(row != 0)[known[0]], where[0]
-                row[child] = row[other] * block[child, output] / block[other, output]
+                row[parent] = row[other] * block[parent, output] / block[other, output]
                 grown = True
     return row / np.linalg.norm(row)

@@ -30,11 +30,11 @@ def peel(bank):
     -----
     *Below the cut.* At the main point t of a neuron h, the answer at an input i is the product of
     the weights from i to h times a number that does not depend on i: divided by the product of the
-    weights already known, up to the child c, it is W[h, c] up to one factor for the row.
+    weights already known, up to the parent c, it is W[h, c] up to one factor for the row.
 
     *Above the cut.* The answer at an output is the derivative of a neuron of the cut in the
-    direction v, which the recovered layers give, times the weights of the path up to it. Children
-    are compared at one output. Of the several blocks under a child, the one is taken whose
+    direction v, which the recovered layers give, times the weights of the path up to it. Parents
+    are compared at one output. Of the several blocks under a parent, the one is taken whose
     derivative loses the fewest digits.
 
     The factor of a row has the sign that makes the neuron active at t. The weights into the outputs

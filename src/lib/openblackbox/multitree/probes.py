@@ -1,6 +1,6 @@
 r"""Probes: does a neuron that no point shows fire, and would we see it?
 
-A *pair* is an edge from a neuron h of level m to a parent g. Its context is a point that shows g.
+A *pair* is an edge from a neuron h of level m to a child g. Its context is a point that shows g.
 There the inputs X of h are set to 0, and then one of them, in turn, to a tiny number of either
 sign. A derivative along that input, and at the same time along the other inputs of g, tells two
 things at once: the input is heard when h fires, and the others are heard as long as g is visible.
@@ -29,7 +29,7 @@ class Job:
     point : int
         The number of the point in the bank; -1 for the origin, where outputs need no context.
     block, wide : int
-        The class of inputs X of the neurons h, and the class of inputs of their parents g.
+        The class of inputs X of the neurons h, and the class of inputs of their children g.
     pairs : numpy.ndarray of int
         The edges, as numbers in their layer.
     gap : int
@@ -86,7 +86,7 @@ class Prober:
         self.oracle, self.bank, self.sides = oracle, bank, sides
         graph = bank.graph
         self.top = level + 1 == graph.n_layers
-        self.parents, self.n_outputs = graph.rows[level], graph.widths[-1]
+        self.children, self.n_outputs = graph.rows[level], graph.widths[-1]
         self.blocks, self.wides = graph.inputs[level], graph.inputs[level + 1]
         self.outputs = graph.outputs[level + 1]
 
@@ -137,7 +137,7 @@ class Prober:
             self._ask_batch(jobs, part, contexts, reaches)
 
     def _direction(self, job):
-        """Return a direction along the inputs of the parents outside the block."""
+        """Return a direction along the inputs of the children outside the block."""
         w = np.zeros(self.blocks.sets.shape[1])
         if not self.top:
             wide = self.wides.members(job.wide)
@@ -195,9 +195,9 @@ class Prober:
             job.kept[numbers] = np.logical_or.reduceat(~loud & same, starts, axis=0).T
 
     def _reach(self, job):
-        """List the outputs of the parent of every pair in a row, and where each list starts."""
-        parents = self.parents[job.pairs]
-        lists = [self.outputs.members(index) for index in self.outputs.of[parents]]
+        """List the outputs of the child of every pair in a row, and where each list starts."""
+        children = self.children[job.pairs]
+        lists = [self.outputs.members(index) for index in self.outputs.of[children]]
         return np.concatenate(lists), np.cumsum([0] + [outputs.size for outputs in lists[:-1]])
 
 

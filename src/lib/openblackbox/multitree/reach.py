@@ -64,8 +64,8 @@ class Graph:
     ``rows[l]`` and ``columns[l]`` are the ends of the edges of layer l + 1, sorted by rows;
     ``first[l]`` is the number of its first edge when the edges of all layers are numbered in a row.
 
-    *The test.* A graph is a multitree exactly when the children of every neuron are reached by
-    disjoint sets of sources, where neurons without children are sources too. One neuron a class is
+    *The test.* A graph is a multitree exactly when the parents of every neuron are reached by
+    disjoint sets of sources, where neurons without parents are sources too. One neuron a class is
     tested; sets are told apart by sums of random 64-bit numbers, so two different ones are
     confounded with a probability below :math:`n^2 / 2^{64}`. Cost: the size of the stored
     sets, N a level for a dyadic butterfly.
@@ -201,13 +201,13 @@ def _classes(layers, supports):
     levels = [Classes(of, sets)]
     for layer in layers:
         keys = layer.astype(np.uint64) @ keys
-        # A neuron without children is a source too, of paths that carry no signal.
+        # A neuron without parents is a source too, of paths that carry no signal.
         born = np.flatnonzero(np.diff(layer.indptr) == 0)
         keys[born] = rng.integers(1, 2**63, born.size, dtype=np.uint64)
         _, first, following = np.unique(keys, return_index=True, return_inverse=True)
-        # One row a class: the classes of the children of one of its neurons.
+        # One row a class: the classes of the parents of one of its neurons.
         picked = sp.csr_array(layer[first])
-        children = sp.csr_array(
+        parents = sp.csr_array(
             (np.ones(picked.nnz, dtype=np.int64), of[picked.indices], picked.indptr),
             shape=(first.size, sets.shape[0]),
         )
@@ -215,7 +215,7 @@ def _classes(layers, supports):
             (np.ones(born.size, dtype=np.int64), (following.ravel()[born], np.arange(born.size))),
             shape=(first.size, born.size),
         )
-        sets = sp.csr_array(sp.hstack([children @ sets, new], format="csr"))
+        sets = sp.csr_array(sp.hstack([parents @ sets, new], format="csr"))
         of = following.ravel()
         if sets.nnz and sets.data.max() > 1:
             check_multitree(supports)

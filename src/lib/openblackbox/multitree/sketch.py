@@ -196,8 +196,8 @@ def contradiction(what):
 def _tables(graph):
     """For every layer, the edge on the only path to a class of neurons of the cut, or -1.
 
-    Above the cut, a table holds for a neuron and a class X the edge down to the child over X.
-    Below, for a neuron and a class Y the edge up to the parent above which Y lies.
+    Above the cut, a table holds for a neuron and a class X the edge down to the parent over X.
+    Below, for a neuron and a class Y the edge up to the child above which Y lies.
     """
 
     def start(classes):

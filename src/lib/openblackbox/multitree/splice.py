@@ -1,7 +1,7 @@
 r"""Bringing all the inputs of a neuron into view at one point.
 
-The row of a neuron is read, up to its scale, at a point that shows all of its edges. Where a child
-is missing, a tiny copy of a point that fires it is spliced in: the neuron stays on, and the child
+The row of a neuron is read, up to its scale, at a point that shows all of its edges. Where a parent
+is missing, a tiny copy of a point that fires it is spliced in: the neuron stays on, and the parent
 comes on.
 """
 
@@ -52,7 +52,7 @@ def main_points(bank, level):
 
 
 def splice(bank, sides):
-    r"""Add points until each useful neuron is shown at one point with all of its useful children.
+    r"""Add points until each useful neuron is shown at one point with all of its useful parents.
 
     Parameters
     ----------
@@ -165,17 +165,17 @@ def _splice_once(bank, sides, level, missing, alone, gaps, zero):
         tried.append(neuron)
         floor = ends(bank.points[main[neuron]])[0]
         for edge in missing[rows[missing] == neuron]:
-            child = columns[edge]
-            block = below.members(below.of[child])
-            piece = bank.points[bank.first_seen[level - 1][child]][block]
+            parent = columns[edge]
+            block = below.members(below.of[parent])
+            piece = bank.points[bank.first_seen[level - 1][parent]][block]
             if not piece.any():
                 raise contradiction("a neuron is visible where all of its inputs are 0")
-            # A power of two: the child fires on the copy exactly as it did on the original.
+            # A power of two: the parent fires on the copy exactly as it did on the original.
             pieces.append((block, piece, floor - ends(piece)[1] - int(gaps[neuron])))
             edges.append(edge)
     for point, _, edges, pieces in plans.values():
         number = bank.add(_spliced(bank.points[point], pieces, sides), ("splice", level))
-        # The children are on: where the neuron is visible, an edge that is not has weight 0.
+        # The parents are on: where the neuron is visible, an edge that is not has weight 0.
         visible = bank.sketches[number].visible[graph.layer(level - 1)]
         edges = np.array(edges)
         zero[edges[bank.shown(level)[number][rows[edges]] & ~visible[edges]]] = True
