@@ -85,8 +85,7 @@ class Pattern:
         outputs = np.arange(self.shape[0])
         first = outputs // (self.b * self.d) * (self.c * self.d) + outputs % self.d
         columns = (first[:, None] + self.d * np.arange(self.c)).ravel()
-        starts = self.c * np.arange(len(outputs) + 1)
-        ones = np.ones(self.n_weights, dtype=bool)
+        starts, ones = self.c * np.arange(len(outputs) + 1), np.ones(self.n_weights, dtype=bool)
         return sp.csr_array((ones, columns, starts), shape=self.shape)
 
 
@@ -147,9 +146,8 @@ def most_paths(first: Pattern, second: Pattern) -> int:
     Notes
     -----
     The hidden neurons with given parents form an interval of length b1 d1, in steps of d1; those
-    with given children an interval of length c2 d2, in steps of d2. The longest common interval is
-    the shorter one at the start, and the common steps are those of the least common multiple. No
-    condition of divisibility is needed. Cost: O(1), whatever the width.
+    with given children one of length c2 d2, in steps of d2. The common steps are those of the least
+    common multiple. No divisibility is needed. Cost: O(1), whatever the width.
 
     Defined in the chapter Butterflies.
 
@@ -185,8 +183,6 @@ def pair_is_multitree(first: Pattern, second: Pattern) -> bool:
 
     Notes
     -----
-    For a chainable pair the condition is ``chain_rank(first, second) == 1``.
-
     Defined in the chapter Butterflies.
 
     Examples
@@ -223,14 +219,9 @@ def chain_rank(first: Pattern, second: Pattern) -> int | None:
     Notes
     -----
     Then :math:`S_2 S_1` is r times the support of `compose`, and the product of two layers splits
-    into blocks of rank at most r.
+    into blocks of rank at most r. After Le, Zheng, Riccietti, Gribonval, arXiv 2411.04506, 2024.
 
     Defined in the chapter Butterflies.
-
-    References
-    ----------
-    * Q.-T. Le, L. Zheng, E. Riccietti, R. Gribonval, Butterfly factorization with error guarantees,
-      arXiv 2411.04506, 2024 (output layer first).
 
     Examples
     --------
@@ -238,13 +229,9 @@ def chain_rank(first: Pattern, second: Pattern) -> int | None:
     (1, 4)
     """
     _check_pair(first, second)
-    chainable = (
-        first.a % second.a == 0
-        and second.d % first.d == 0
-        and (second.a * second.c) % first.a == 0
-        and (first.b * first.d) % second.d == 0
-    )
-    return second.a * second.c // first.a if chainable else None
+    nested = first.a % second.a == 0 and second.d % first.d == 0
+    whole = (second.a * second.c) % first.a == 0 and (first.b * first.d) % second.d == 0
+    return second.a * second.c // first.a if nested and whole else None
 
 
 def compose(first: Pattern, second: Pattern) -> Pattern:
@@ -302,11 +289,9 @@ def chain_is_multitree(patterns: Sequence[Pattern]) -> bool:
 
     Notes
     -----
-    If every two neighbours are chainable, the layers form a multitree if and only if all ranks
-    are 1: O(L) operations, whatever the widths. If two neighbours form no multitree, the layers do
-    not. In the remaining case, neighbours that are multitrees but not all chainable, the
-    neighbours do not decide, and the supports are tested by
-    `openblackbox.multitree.supports.is_multitree`.
+    If every two neighbours are chainable, the layers form a multitree if and only if all ranks are
+    1: O(L) operations. If two neighbours form no multitree, the layers do not. Else neighbours do
+    not decide, and `openblackbox.multitree.supports.is_multitree` tests the supports.
 
     Defined in the chapter Butterflies.
 
@@ -319,9 +304,9 @@ def chain_is_multitree(patterns: Sequence[Pattern]) -> bool:
     if not patterns:
         raise ValueError("patterns: expected at least one, got none")
     pairs = list(pairwise(patterns))
-    if not all(pair_is_multitree(first, second) for first, second in pairs):
+    if not all(pair_is_multitree(*pair) for pair in pairs):
         return False
-    if all(chain_rank(first, second) is not None for first, second in pairs):
+    if all(chain_rank(*pair) is not None for pair in pairs):
         return True
     return is_multitree([pattern.support() for pattern in patterns])
 
