@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from biased_cases import spread_points
-from openblackbox.multitree.jumps import jump_blocks, network_from_jumps
+from openblackbox.multitree.jumps import _Line, jump_blocks, network_from_jumps
 from openblackbox.networks import CountingOracle, ReLUNetwork
 
 
@@ -133,6 +133,26 @@ def test_deeper_networks_jump_too():
         assert np.abs(jumps.positions - t[change]).min() < 2e-5
     sizes = np.linalg.svd(jumps.blocks, compute_uv=False)
     assert (sizes[:, 1] < 1e-9 * sizes[:, 0]).all()
+
+
+def test_values_are_compared_relative_to_their_terms():
+    # f = 3x + 1 on [2, 4]: |3| (|2| + |2|) for the terms, and the two values 7 and 13.
+    line = _Line(
+        CountingOracle(ReLUNetwork([[[3.0]]], [[1.0]])), np.array([2.0]), np.array([2.0]), 0
+    )
+    assert line._sizes(line.at(0), line.at(1)).tolist() == [12 + 7 + 13]
+
+
+def test_a_smooth_function_is_refused():
+    class Sine(ReLUNetwork):
+        def __call__(self, x):
+            return np.sin(x)
+
+        def jacobian(self, x):
+            return np.cos(x)[..., None]
+
+    with pytest.raises(ValueError, match="few affine pieces on the segment, 50"):
+        jump_blocks(Sine([[[1.0]]]), [0.0], [10.0], most=500)
 
 
 def test_an_affine_function_has_no_kinks():

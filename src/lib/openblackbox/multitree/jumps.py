@@ -47,7 +47,7 @@ class Jumps:
     queries: Queries
 
 
-def jump_blocks(oracle, start, stop, *, tolerance=1 / 2**36, shortest=1 / 2**30):
+def jump_blocks(oracle, start, stop, *, tolerance=1 / 2**36, shortest=1 / 2**30, most=2**14):
     r"""Find the kinks of a piecewise affine function on a segment, and the jumps of Df there.
 
     .. math:: Df(x + \epsilon d) - Df(x - \epsilon d) = \pm W_2[:, h]\, W_1[h, :]
@@ -63,6 +63,8 @@ def jump_blocks(oracle, start, stop, *, tolerance=1 / 2**36, shortest=1 / 2**30)
         Relative size up to which answers count as equal.
     shortest : float
         Intervals of less than this part of the segment are not divided further.
+    most : int
+        The number of points at which Jacobians are asked at most.
 
     Returns
     -------
@@ -74,7 +76,8 @@ def jump_blocks(oracle, start, stop, *, tolerance=1 / 2**36, shortest=1 / 2**30)
     TypeError
         If ``oracle`` is not an `Oracle`.
     ValueError
-        If start and stop are no two different finite points of its inputs.
+        If start and stop are no two different finite points of its inputs, or f is not piecewise
+        affine with few pieces: more than ``most`` points would be needed.
 
     Notes
     -----
@@ -116,6 +119,11 @@ def jump_blocks(oracle, start, stop, *, tolerance=1 / 2**36, shortest=1 / 2**30)
     todo = [(line.at(0), line.at(1))]
     while todo:
         left, right = todo.pop()
+        if len(line.known) > most:
+            raise ValueError(
+                f"oracle: expected few affine pieces on the segment, {len(line.known)} points did "
+                f"not separate them, {len(kinks)} kinks were found"
+            )
         if line.affine(left, right):
             continue
         kink = line.kink(left, right)
