@@ -98,9 +98,9 @@ def factorize_butterfly(
     *Algorithm.* `balanced` cuts the layers in two halves, one block of rank one for each neuron of
     the level between, then each half in two, and so on: the matrix itself is read a few times,
     the rest has size N**1.5. It reads off single rows, which is exact for exact blocks and poor
-    for noisy ones, so its residual is computed entry by entry. It is kept if this is at most 4 L
-    units of rounding of the norm. Otherwise, and whenever noise is expected, `peel` takes the
-    best approximation of every block, one layer at a time, in about 2 N**2 visits of entries.
+    for noisy ones, so its residual is computed entry by entry. It is kept if this is at most
+    4 (L + 1) units of rounding of the norm. Otherwise, and whenever noise is expected, `peel` takes
+    the best approximation of every block, one layer at a time, in about 2 N**2 visits of entries.
 
     *Guarantee.* Both numbers are proved: `residual` is the distance of the fit returned, and for
     the peel :math:`\max_l \rho_l \le E^* \le \text{residual} = (\sum_l \rho_l^2)^{1/2} \le

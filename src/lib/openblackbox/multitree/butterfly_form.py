@@ -56,7 +56,7 @@ def butterfly_supports(n_layers: int) -> list[sp.csr_array]:
 
 
 class Butterfly:
-    r"""A product of L factors with dyadic butterfly supports, in 4 L N / 2 numbers.
+    r"""A product of L factors with dyadic butterfly supports, in 2 N L numbers.
 
     .. math:: B = W_L W_{L-1} \cdots W_1, \qquad \operatorname{supp} W_l \subseteq
               I_{2^{L-l}} \otimes 1_{2 \times 2} \otimes I_{2^{l-1}}
@@ -79,8 +79,8 @@ class Butterfly:
     -----
     *Apply*. In layer l the binary digit l - 1 of the index changes. Keep this digit last, so
     that the two entries that meet are neighbours, and put it first afterwards: each layer is then
-    four products of contiguous vectors, and after L layers the digits are back in order. This is
-    the constant-geometry form of the fast Fourier transform. Cost: 2 N products and N sums a
+    four products of vectors of length N / 2, and after L layers the digits are back in order. This
+    is the constant-geometry form of the fast Fourier transform. Cost: 2 N products and N sums a
     layer, 3 N L operations in all, instead of 2 N**2.
 
     Defined in the chapter Butterflies.
