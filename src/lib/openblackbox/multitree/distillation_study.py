@@ -22,7 +22,14 @@ from openblackbox.multitree.supports import dyadic_supports
 from openblackbox.multitree.teachers import add_edges, add_network, random_butterfly
 from openblackbox.study import Study
 
-__all__ = ["NEARBY", "STUDY", "dense_supports", "train_nearby", "train_students"]
+__all__ = [
+    "NEARBY",
+    "STUDY",
+    "copied_supports",
+    "dense_supports",
+    "train_nearby",
+    "train_students",
+]
 
 REACHED = 1 / 128
 """A student whose relative test error is below this has reached the teacher."""
@@ -32,6 +39,9 @@ SPREAD = 1 / 4
 
 HIDDEN = 256
 """Width of the two hidden levels of the dense student."""
+
+COPIES = 4
+"""How often the student with copies has each hidden neuron."""
 
 
 def dense_supports(width, hidden=HIDDEN):
@@ -62,6 +72,37 @@ def dense_supports(width, hidden=HIDDEN):
     return [np.ones((widths[k + 1], widths[k]), dtype=bool) for k in range(3)]
 
 
+def copied_supports(supports, copies=COPIES):
+    """Return the supports of a student that has several copies of each hidden neuron.
+
+    Parameters
+    ----------
+    supports : sequence of L boolean arrays
+        The supports of the teacher, first layer first.
+    copies : int
+        The number r of copies.
+
+    Returns
+    -------
+    list of L boolean arrays
+        Every copy of a neuron reads all copies of its parents. For r above 1 no multitree.
+
+    Notes
+    -----
+    Defined in the chapter Distillation or reconstruction.
+
+    Examples
+    --------
+    >>> [support.shape for support in copied_supports([np.eye(3), np.eye(3)], 2)]
+    [(6, 3), (3, 6)]
+    """
+    last = len(supports) - 1
+    return [
+        np.tile(support, (1 if k == last else copies, 1 if k == 0 else copies)).astype(bool)
+        for k, support in enumerate(supports)
+    ]
+
+
 def train_students(way, depth, samples, seed):
     r"""Distil one random butterfly.
 
@@ -70,7 +111,8 @@ def train_students(way, depth, samples, seed):
     way : str
         ``"support"``: students with the supports of the teacher, from 6 random starts;
         ``"jacobians"``: the same, which also learn Jacobians; ``"near"``: 2 students that begin
-        near the solution; ``"dense"``: one dense student.
+        near the solution; ``"copies"``: 2 students with `COPIES` copies of each hidden
+        neuron; ``"dense"``: one dense student.
     depth : int
         Number of layers of the teacher.
     samples : int
@@ -83,7 +125,10 @@ def train_students(way, depth, samples, seed):
     dict
         ``best`` and ``median`` test error over the starts, the ``train`` error of the best one,
         rounded to three digits and at least 0.0001, the number of ``starts`` and of those which
-        ``reached`` the teacher, and the number of weights of one student, ``parameters``.
+        ``reached`` the teacher, and the number of weights of one student, ``parameters``. For
+        ``"copies"`` also ``merged``: the test error of a student with the supports of the teacher,
+        which begins with what `recover_nearby` finds in the student of the smallest training error,
+        from :math:`4^{L+1}` of its Jacobians, and learns from as many values of the teacher.
 
     Notes
     -----
@@ -99,19 +144,26 @@ def train_students(way, depth, samples, seed):
     if way == "dense":
         supports = dense_supports(2**depth)
         starts, options = random_starts(supports, 1, rng=rng), {"learning_rate": 0.01}
+    elif way == "copies":
+        supports = copied_supports(supports)
+        starts = random_starts(supports, 2, rng=rng)
     elif way == "near":
         starts = perturbed_starts(teacher, SPREAD, 2, rng=rng)
     elif way in ("support", "jacobians"):
         starts = random_starts(supports, 6, rng=rng)
         options = {"jacobians": True, "batch": 16} if way == "jacobians" else {}
     else:
-        raise ValueError(f"way: expected support, jacobians, near or dense, got {way!r}")
+        raise ValueError(f"way: expected support, jacobians, near, copies or dense, got {way!r}")
     students = distill(teacher, starts, supports, samples=samples, rng=rng, **options)
-    best = np.argmin(students.test_errors)
+    best, merged = np.argmin(students.test_errors), None
+    if way == "copies":
+        wide = students.networks[np.argmin(students.train_errors)]
+        merged = _stored(_merged(wide, teacher, samples, rng).test_errors[0])
     return {
         "best": _stored(students.test_errors[best]),
         "median": _stored(np.median(students.test_errors)),
         "train": _stored(students.train_errors[best]),
+        "merged": merged,
         "starts": len(students.networks),
         "reached": int((students.test_errors < REACHED).sum()),
         "parameters": int(sum(support.sum() for support in supports)),
@@ -179,6 +231,15 @@ def train_nearby(kind, depth, delta, seed):
     }
 
 
+def _merged(wide, teacher, samples, rng):
+    """Recover a network with the supports of a butterfly from a student, and distil from there."""
+    depth = wide.n_layers
+    supports = dyadic_supports(depth)
+    found = recover_nearby(wide, supports, rng=rng, samples=4 ** (depth + 1)).network
+    starts = [weight[None] for weight in balanced(found).weights]
+    return distill(teacher, starts, supports, samples=samples, rng=rng)
+
+
 def _stored(error):
     """Keep what every machine finds again: three digits, and no error below 0.0001."""
     return max(float(f"{error:.3g}"), 0.0001)
@@ -188,12 +249,12 @@ STUDY = Study(
     "students of a butterfly",
     train_students,
     {
-        "way": ["support", "jacobians", "near", "dense"],
+        "way": ["support", "jacobians", "near", "copies", "dense"],
         "depth": [2, 3, 4, 5],
         "samples": [64, 512, 4096, 32768],
         "seed": range(3),
     },
-    ["best", "median", "train", "starts", "reached", "parameters"],
+    ["best", "median", "train", "merged", "starts", "reached", "parameters"],
 )
 """The study of the chapter Distillation or reconstruction."""
 
