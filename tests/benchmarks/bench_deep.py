@@ -25,7 +25,7 @@ n_layers = int(sys.argv[1])
 rng = np.random.default_rng([n_layers, 0])
 supports = butterfly_supports(n_layers)
 secret = random_deep_network(supports, rng=rng)
-x, v = rng.standard_normal(secret.n_inputs), rng.standard_normal((64, secret.n_inputs))
+x, v = rng.standard_normal(secret.n_inputs), rng.standard_normal((secret.n_inputs, 64)).T
 secret.jvp(x, v)
 best = float("inf")
 for _ in range(5):

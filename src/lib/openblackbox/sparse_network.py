@@ -142,7 +142,7 @@ class SparseReLUNetwork:
         for y, product in _parts(x, v):
             for weight in self.weights[:-1]:
                 z, product = weight @ y, weight @ product
-                product = product * (z > 0)
+                product = _masked(product, z > 0)
                 y = np.maximum(z, 0, out=z)
             answers.append(self.weights[-1] @ product)
         return _rows(answers, batch)
@@ -165,7 +165,7 @@ class SparseReLUNetwork:
                 y = np.maximum(z, 0, out=z)
             product = self._transposes[-1] @ product
             for weight, on in zip(self._transposes[-2::-1], active[::-1], strict=True):
-                product = weight @ (product * on)
+                product = weight @ _masked(product, on)
             answers.append(product)
         return _rows(answers, batch)
 
@@ -184,13 +184,18 @@ def _columns(array):
 
 def _parts(x, directions):
     """Yield points and directions as columns, a few at a time: as many as a cache may hold."""
-    if x.ndim == 1:
-        yield _columns(x), _columns(directions)
-        return
-    step = max(8, 2**17 // max(1, x.shape[1]))
-    for start in range(0, max(1, len(x)), step):
-        some = directions if directions.ndim == 1 else directions[start : start + step]
-        yield _columns(x[start : start + step]), _columns(some)
+    both = [np.atleast_2d(x), np.atleast_2d(directions)]
+    step = max(8, 2**16 // max(1, x.shape[-1]))
+    for start in range(0, max(1, *map(len, both)), step):
+        yield tuple(
+            _columns(some if many.ndim == 1 else some[start : start + step])
+            for some, many in zip(both, (x, directions), strict=True)
+        )
+
+
+def _masked(product, on):
+    """Multiply by 0 or 1, in place where the columns are as many."""
+    return np.multiply(product, on, out=product if product.shape == on.shape else None)
 
 
 def _rows(parts, batch):

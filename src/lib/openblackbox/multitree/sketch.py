@@ -79,11 +79,12 @@ class Sketcher:
         self.oracle, self.graph, self.noise = oracle, graph, noise
         self.v = rng.standard_normal(graph.widths[0])
         self.u = rng.standard_normal(graph.widths[-1])
+        # Directions are stored as columns, for oracles that compute on columns.
         self._blocks = self._groups = None
         if graph.cut < graph.n_layers and len(graph.inputs[graph.cut]):
-            self._blocks = graph.inputs[graph.cut].sets.toarray() * self.v
+            self._blocks = (graph.inputs[graph.cut].sets.T.toarray() * self.v[:, None]).T
         if graph.cut > 0 and len(graph.outputs[graph.cut]):
-            self._groups = graph.outputs[graph.cut].sets.toarray() * self.u
+            self._groups = (graph.outputs[graph.cut].sets.T.toarray() * self.u[:, None]).T
         self.down, self.up = _tables(graph)
         self._known = [tables[0][1] >= 0 if tables else None for tables in (self.up, self.down)]
 
