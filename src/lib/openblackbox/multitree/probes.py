@@ -35,8 +35,8 @@ class Job:
     gap : int
         How many binary orders of magnitude the tiny inputs are below the smallest entry of the
         point.
-    hits, kept : numpy.ndarray of bool, shape (2 |X|, number of pairs)
-        Filled by `Prober.ask`: whether a probe fires h, and whether g still was visible when it
+    hits, kept : numpy.ndarray of bool, shape (2 n, number of pairs)
+        Filled by `Prober.ask`, n inputs: whether a probe fires h, and whether g was visible when it
         did not. Probes 2 j and 2 j + 1 set input j of the block to a negative and a positive
         number.
 
