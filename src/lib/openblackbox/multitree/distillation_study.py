@@ -132,12 +132,15 @@ def train_students(way, depth, samples, seed):
 
     Notes
     -----
-    Errors are relative root mean squares at Gaussian points. Defined in the chapter Distillation or
-    reconstruction.
+    Errors are relative root mean squares at Gaussian points.
+
+    Defined in the chapter Distillation or reconstruction.
 
     Examples
     --------
-    >>> row = train_students("near", 2, 64, 0)  # doctest: +SKIP
+    >>> row = train_students("near", 2, 64, 0)
+    >>> row["reached"], row["starts"], row["parameters"]
+    (2, 2, 16)
     """
     rng = np.random.default_rng(seed)
     teacher, supports, options = random_butterfly(depth, rng=rng), dyadic_supports(depth), {}
@@ -200,7 +203,9 @@ def train_nearby(kind, depth, delta, seed):
 
     Examples
     --------
-    >>> row = train_nearby("edges", 2, 0.01, 0)  # doctest: +SKIP
+    >>> row = train_nearby("network", 2, 0.1, 0)
+    >>> row["tuned"] < row["butterfly"] < 0.1
+    True
     """
     rng = np.random.default_rng(seed)
     butterfly, supports = random_butterfly(depth, rng=rng), dyadic_supports(depth)
