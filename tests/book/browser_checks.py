@@ -17,6 +17,8 @@ from urllib.parse import quote, urlsplit
 import html_checks
 import pytest
 
+import book_tools
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 INSTALL = "no Chromium found: install one (Debian: apt-get install chromium) or set CHROMIUM=path"
 FLAGS = (
@@ -77,6 +79,13 @@ def required_browser(environ):
     if found is None:
         pytest.skip(INSTALL)
     return found
+
+
+def built_site():
+    """Return the folder of the pages that `make book` built, or fail."""
+    if not (book_tools.HTML / "index.html").is_file():
+        pytest.fail(f"{book_tools.HTML} has no pages: run `make book` first")
+    return book_tools.HTML
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -19,6 +19,19 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
+def browser():
+    """A Chromium for all tests of this file."""
+    with checks.launch(checks.required_browser(os.environ)) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def site():
+    """The pages that `make book` built."""
+    return checks.built_site()
+
+
+@pytest.fixture(scope="module")
 def book(site, browser):
     """What every check found, over the pages that are not chapters."""
     chapters = {page.name for page in html_checks.chapters(site)}

@@ -1,5 +1,7 @@
 """The built chapters in a browser without network, wide and narrow, light and dark."""
 
+import os
+
 import browser_checks as checks
 import html_checks
 import pytest
@@ -11,10 +13,12 @@ SEARCHED = 8
 
 
 @pytest.fixture(scope="module")
-def chapters(site, browser):
+def chapters():
     """What every check found, over all chapters."""
+    site = checks.built_site()
     names = [page.name for page in html_checks.chapters(site)]
-    return checks.survey(site, browser, names, searched=SEARCHED)
+    with checks.launch(checks.required_browser(os.environ)) as browser:
+        return checks.survey(site, browser, names, searched=SEARCHED)
 
 
 @pytest.mark.parametrize("check", checks.CHECKS)
