@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 from openblackbox.data import data_path
+from openblackbox.multitree import distillation_study
+from openblackbox.multitree.distillation import distill
 from openblackbox.multitree.distillation_study import (
     NEARBY,
     REACHED,
@@ -14,7 +16,10 @@ from openblackbox.multitree.distillation_study import (
     train_nearby,
     train_students,
 )
+from openblackbox.multitree.nearby import recover_nearby
+from openblackbox.multitree.students import balanced, random_starts, relative_error
 from openblackbox.multitree.supports import dyadic_supports, is_multitree
+from openblackbox.multitree.teachers import add_network, random_butterfly
 from openblackbox.study import read_study
 
 
@@ -72,6 +77,50 @@ def test_a_row_of_the_teachers_nearby(kind):
     assert set(fresh) == set(NEARBY.columns)
     check(fresh, stored(NEARBY, "near-multitree.csv", **cell))
     assert fresh["tuned"] < fresh["recovered"] < 0.4
+
+
+def test_the_students_of_a_teacher_nearby_to_all_digits(monkeypatch):
+    monkeypatch.setattr(distillation_study, "_stored", float)
+    row = train_nearby("network", 2, 0.1, 0)
+    rng = np.random.default_rng(0)
+    butterfly, supports = random_butterfly(2, rng=rng), dyadic_supports(2)
+    teacher = add_network(butterfly, 0.1, 8, rng=rng)
+    found = recover_nearby(teacher, supports, rng=rng, samples=64).network
+    random = random_starts(supports, 4, rng=rng)
+    starts = [
+        np.concatenate([balanced(found).weights[k][None], balanced(butterfly).weights[k][None], r])
+        for k, r in enumerate(random)
+    ]
+    errors = distill(
+        teacher, starts, supports, samples=4096, rng=rng, learning_rate=0.01
+    ).test_errors
+    assert row["tuned"] == pytest.approx(errors[0], rel=1e-9)
+    assert row["tuned_butterfly"] == pytest.approx(errors[1], rel=1e-9)
+    assert row["distilled"] == pytest.approx(errors[2:].min(), rel=1e-9)
+    points = rng.standard_normal((4096, 4))
+    assert row["butterfly"] == pytest.approx(relative_error(butterfly, teacher, points), rel=1e-9)
+    assert row["recovered"] == pytest.approx(relative_error(found, teacher, points), rel=1e-9)
+
+
+def test_the_merged_student_to_all_digits(monkeypatch):
+    monkeypatch.setattr(distillation_study, "_stored", float)
+    row = train_students("copies", 2, 4, 1)
+    rng = np.random.default_rng(1)
+    teacher, supports = random_butterfly(2, rng=rng), dyadic_supports(2)
+    wide = copied_supports(supports)
+    students = distill(teacher, random_starts(wide, 2, rng=rng), wide, samples=4, rng=rng)
+    chosen = students.networks[np.argmin(students.train_errors)]
+    found = recover_nearby(chosen, supports, rng=rng, samples=64).network
+    starts = [weight[None] for weight in balanced(found).weights]
+    again = distill(teacher, starts, supports, samples=4, rng=rng)
+    assert row["merged"] == pytest.approx(again.test_errors[0], rel=1e-6)
+    assert row["best"] == pytest.approx(students.test_errors.min(), rel=1e-9)
+
+
+def test_what_is_stored_has_three_digits():
+    assert distillation_study._stored(0.123456) == 0.123
+    assert distillation_study._stored(0.0098765) == 0.00988
+    assert distillation_study._stored(1e-9) == 0.0001
 
 
 @pytest.mark.claim("SL-30")

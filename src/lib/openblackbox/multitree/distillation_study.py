@@ -161,7 +161,7 @@ def train_students(way, depth, samples, seed):
     best, merged = np.argmin(students.test_errors), None
     if way == "copies":
         wide = students.networks[np.argmin(students.train_errors)]
-        merged = _stored(_merged(wide, teacher, samples, rng).test_errors[0])
+        merged = _stored(_merged(wide, teacher, samples, rng))
     return {
         "best": _stored(students.test_errors[best]),
         "median": _stored(np.median(students.test_errors)),
@@ -237,12 +237,12 @@ def train_nearby(kind, depth, delta, seed):
 
 
 def _merged(wide, teacher, samples, rng):
-    """Recover a network with the supports of a butterfly from a student, and distil from there."""
+    """Recover a butterfly from a student, distil from there, and return the test error."""
     depth = wide.n_layers
     supports = dyadic_supports(depth)
     found = recover_nearby(wide, supports, rng=rng, samples=4 ** (depth + 1)).network
     starts = [weight[None] for weight in balanced(found).weights]
-    return distill(teacher, starts, supports, samples=samples, rng=rng)
+    return distill(teacher, starts, supports, samples=samples, rng=rng).test_errors[0]
 
 
 def _stored(error):
