@@ -70,7 +70,7 @@ def test_a_row_of_the_students(way, depth):
     assert fresh["best"] <= fresh["median"]
 
 
-@pytest.mark.parametrize("kind", ["edges", "network"])
+@pytest.mark.parametrize("kind", ["network"])  # the chapter makes a row of the other kind
 def test_a_row_of_the_teachers_nearby(kind):
     cell = {"kind": kind, "depth": 2, "delta": 0.1, "seed": 2}
     fresh = train_nearby(**cell)
