@@ -185,7 +185,7 @@ def _columns(array):
 def _parts(x, directions):
     """Yield points and directions as columns, a few at a time: as many as a cache may hold."""
     both = [np.atleast_2d(x), np.atleast_2d(directions)]
-    step = max(8, 2**16 // max(1, x.shape[-1]))
+    step = max(8, 2**17 // max(1, x.shape[-1]))
     for start in range(0, max(1, *map(len, both)), step):
         yield tuple(
             _columns(some if many.ndim == 1 else some[start : start + step])

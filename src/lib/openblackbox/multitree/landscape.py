@@ -87,14 +87,15 @@ def local_minima(
 
     Notes
     -----
-    *Algorithm.* The quasi-Newton method L-BFGS (`scipy.optimize.minimize`), then a few steps of
-    Newton's method. Some directions change nothing: the rescaling of a neuron, and the mixing of
-    two neurons g, h when g feeds all that h feeds and h is fed by all that feeds g (column g plus t
-    times column h, row h minus t times row g). At a minimum the Hessian is zero along them. An
-    ending is *settled* when, for the matrix scaled to norm 1 and neurons with column and row of
-    equal norms, the gradient is below :math:`2^{-24}` and the Hessian is above :math:`2^{-10}`
-    across these directions: this is a strict local minimum up to the symmetry. Settled endings
-    are the same value when they differ by less than :math:`2^{-20}` of the squared norm.
+    *Algorithm.* The quasi-Newton method L-BFGS (`scipy.optimize.minimize`), then steps of Newton's
+    method, each halved until the loss does not grow. Some directions change nothing: the rescaling
+    of a neuron, and the mixing of two neurons g, h when g feeds all that h feeds and h is fed by
+    all that feeds g (column g plus t times column h, row h minus t times row g). At a minimum the
+    Hessian is zero along them. An ending is *settled* when, for the matrix scaled to norm 1 and
+    neurons with column and row of equal norms, the gradient is below :math:`2^{-24}` and the
+    Hessian is above :math:`2^{-10}` across these directions: this is a strict local minimum up to
+    the symmetry. Settled endings are the same value when they differ by less than
+    :math:`2^{-20}` of the squared norm.
 
     It finds some local minima, not necessarily all. What is not settled is no proof of anything:
     runs to infinity end so, and slow ones, and minima that are flat.
@@ -185,14 +186,14 @@ class _Problem:
         rough = minimize(self.loss, weights, jac=True, method="L-BFGS-B", options=options)
         first, second = balanced(*self.factors(rough.x))
         weights = np.concatenate([first[self.first], second[self.second]])
-        for _ in range(8):  # Newton's method ends what L-BFGS began
+        for _ in range(16):  # Newton's method ends what L-BFGS began
             values, vectors = np.linalg.eigh(self.hessian(weights))
             sizes = np.maximum(np.abs(values), 2**-12)  # the symmetry has no curvature
             loss, gradient = self.loss(weights)
-            trial = weights - vectors @ ((vectors.T @ gradient) / sizes)
-            if self.loss(trial)[0] > loss + 2**-40:
-                break
-            weights = trial
+            step = vectors @ ((vectors.T @ gradient) / sizes)  # descends, if it is short enough
+            trials = (weights - step / 2**halvings for halvings in range(16))
+            better = (trial for trial in trials if self.loss(trial)[0] <= loss + 2**-40)
+            weights = next(better, weights)
         loss, gradient = self.loss(weights)
         eigenvalues = np.linalg.eigvalsh(self.hessian(weights))
         lowest, following = eigenvalues[0], [*eigenvalues, 0.0][self.symmetries(weights)]

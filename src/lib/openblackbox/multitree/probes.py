@@ -16,8 +16,8 @@ from openblackbox.multitree.sketch import contradiction, finite
 
 __all__ = ["Job", "Prober", "tiny"]
 
-ENTRIES = 2**20
-"""How many numbers a batch of points may hold."""
+ENTRIES = 2**19
+"""How many numbers a batch of points may hold: they should fit into a processor's cache."""
 
 
 @dataclass
