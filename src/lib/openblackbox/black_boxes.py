@@ -6,24 +6,15 @@ Each class here is an `openblackbox.networks.Oracle`, so every recovery of the l
 
 import numpy as np
 
-from openblackbox.finite_differences import Differences, FiniteDifferenceOracle, number, size
-from openblackbox.oracles import check_oracle
+from openblackbox.arguments import generator, integer
+from openblackbox.finite_differences import Differences, FiniteDifferenceOracle, number
+from openblackbox.oracles import OracleAround, check_oracle
 
 __all__ = ["AveragedOracle", "Differences", "FiniteDifferenceOracle", "NoisyOracle"]
 
 
-class _Wrapped:
+class _Wrapped(OracleAround):
     """An oracle whose answers are made from those of another one, by ``_answer``."""
-
-    @property
-    def n_inputs(self):
-        """The number of inputs of the oracle."""
-        return self.oracle.n_inputs
-
-    @property
-    def n_outputs(self):
-        """The number of outputs of the oracle."""
-        return self.oracle.n_outputs
 
     def __call__(self, x):
         """Return f(x), shape (n_L,) or (k, n_L)."""
@@ -85,9 +76,7 @@ class NoisyOracle(_Wrapped):
     def __init__(self, oracle, *, sigma, rng):
         """Keep the oracle, the level and the generator."""
         check_oracle(oracle)
-        if not isinstance(rng, np.random.Generator):
-            raise TypeError(f"rng: expected a numpy.random.Generator, got a {type(rng).__name__}")
-        self.oracle, self.rng = oracle, rng
+        self.oracle, self.rng = oracle, generator(rng)
         self.sigma = number("sigma", sigma, zero=True)
 
     def _answer(self, question, *arguments):
@@ -133,7 +122,7 @@ class AveragedOracle(_Wrapped):
     def __init__(self, oracle, *, repeats):
         """Keep the oracle and the number of repeats."""
         check_oracle(oracle)
-        self.oracle, self.repeats = oracle, size("repeats", repeats)
+        self.oracle, self.repeats = oracle, integer("repeats", repeats)
 
     def _answer(self, question, *arguments):
         total = np.asarray(question(*arguments))

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from openblackbox.arguments import generator, integer
 from openblackbox.optional import needed_by
 from openblackbox.oracles import as_array, as_arrays
 
@@ -77,7 +78,7 @@ def load_digits(*, rng, n_test=500):
     """
     with needed_by("load_digits", "scikit-learn"):
         from sklearn.datasets import load_digits as load
-    _check_rng(rng)
+    generator(rng)
     images, labels = load(return_X_y=True)
     if not isinstance(n_test, numbers.Integral) or not 1 <= n_test < len(labels):
         raise ValueError(f"n_test: expected 1 to {len(labels) - 1}, got {n_test!r}")
@@ -126,7 +127,7 @@ def masked_network(supports, *, rng):
     with needed_by("masked_network", "torch"):
         import torch
         import torch.nn.utils.parametrize
-    _check_rng(rng)
+    generator(rng)
     masks = _masks(supports)
 
     class Masked(torch.nn.Module):
@@ -199,8 +200,7 @@ def train_classifier(module, inputs, labels, *, steps=300, learning_rate=0.02):
         import torch
     if not isinstance(module, torch.nn.Module) or not [*module.parameters()]:
         raise TypeError(f"module: expected a torch.nn.Module with parameters, got {module!r}")
-    if not isinstance(steps, numbers.Integral) or steps < 1:
-        raise ValueError(f"steps: expected a positive integer, got {steps!r}")
+    integer("steps", steps)
     if not isinstance(learning_rate, numbers.Real) or not 0 < learning_rate < np.inf:
         raise ValueError(f"learning_rate: expected a positive number, got {learning_rate!r}")
     inputs, labels = _examples(inputs, labels)
@@ -215,11 +215,6 @@ def train_classifier(module, inputs, labels, *, steps=300, learning_rate=0.02):
         optimizer.step()
         losses[step] = loss.item()
     return losses
-
-
-def _check_rng(rng):
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng: expected a numpy.random.Generator, got a {type(rng).__name__}")
 
 
 def _masks(supports):

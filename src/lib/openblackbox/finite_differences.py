@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from openblackbox.arguments import integer
 from openblackbox.oracles import points, same_length
 
 
@@ -107,7 +108,10 @@ class FiniteDifferenceOracle:
         if not callable(function):
             raise TypeError(f"function: expected a callable, got a {type(function).__name__}")
         self.function = function
-        self.n_inputs, self.n_outputs = size("n_inputs", n_inputs), size("n_outputs", n_outputs)
+        self.n_inputs, self.n_outputs = (
+            integer("n_inputs", n_inputs),
+            integer("n_outputs", n_outputs),
+        )
         self.step = number("step", step)
         self.smallest = None if smallest is None else number("smallest", smallest)
         if smallest is not None and self.smallest > self.step:
@@ -218,10 +222,3 @@ def number(name, value, *, zero=False):
     if value == 0 and not zero:
         raise ValueError(f"{name}: expected a number above 0, got {value!r}")
     return float(value)
-
-
-def size(name, value):
-    """Return a positive integer, or raise."""
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(f"{name}: expected a positive integer, got {value!r}")
-    return int(value)

@@ -6,13 +6,14 @@ defined in `openblackbox.oracles` and `openblackbox.torch_oracle`, and re-export
 
 import numpy as np
 
+from openblackbox.layered import LayeredNetwork
 from openblackbox.oracles import CountingOracle, Oracle, Queries, as_arrays, points, same_length
 from openblackbox.torch_oracle import TorchOracle
 
 __all__ = ["CountingOracle", "Oracle", "Queries", "ReLUNetwork", "TorchOracle"]
 
 
-class ReLUNetwork:
+class ReLUNetwork(LayeredNetwork):
     r"""A multilayer perceptron with ReLU activations, with its exact derivatives.
 
     .. math::
@@ -74,31 +75,6 @@ class ReLUNetwork:
         return f"ReLUNetwork({' -> '.join(map(str, self.widths))})"
 
     @property
-    def widths(self):
-        """The number of neurons of every level, (n_0, ..., n_L)."""
-        return (self.n_inputs, *(len(weight) for weight in self.weights))
-
-    @property
-    def n_inputs(self):
-        """The number of inputs, n_0."""
-        return self.weights[0].shape[1]
-
-    @property
-    def n_outputs(self):
-        """The number of outputs, n_L."""
-        return self.weights[-1].shape[0]
-
-    @property
-    def n_layers(self):
-        """The number of weight matrices, L."""
-        return len(self.weights)
-
-    @property
-    def dtype(self):
-        """The floating type of the parameters and of every answer."""
-        return self.weights[0].dtype
-
-    @property
     def supports(self):
         """The nonzero patterns of the weights: a tuple of L boolean arrays."""
         return tuple(weight != 0 for weight in self.weights)
@@ -111,10 +87,6 @@ class ReLUNetwork:
             levels.append(y @ weight.T + bias)
             y = np.maximum(levels[-1], 0)
         return tuple(levels)
-
-    def activation_pattern(self, x):
-        r"""Return :math:`1\{z_\ell(x) > 0\}` for the hidden levels: L - 1 boolean arrays."""
-        return tuple(z > 0 for z in self.preactivations(x)[:-1])
 
     def __call__(self, x):
         r"""Return :math:`R_\theta(x)`, shape (n_L,) or (k, n_L)."""

@@ -71,7 +71,21 @@ class Queries:
         )
 
 
-class CountingOracle:
+class OracleAround:
+    """An oracle of the sizes of another one, which it keeps as ``oracle``."""
+
+    @property
+    def n_inputs(self):
+        """The number of inputs of the oracle."""
+        return self.oracle.n_inputs
+
+    @property
+    def n_outputs(self):
+        """The number of outputs of the oracle."""
+        return self.oracle.n_outputs
+
+
+class CountingOracle(OracleAround):
     """An oracle that counts the queries it passes on to another one.
 
     Parameters
@@ -108,16 +122,6 @@ class CountingOracle:
     def reset(self):
         """Set every count to 0."""
         self.queries = Queries()
-
-    @property
-    def n_inputs(self):
-        """The number of inputs of the oracle."""
-        return self.oracle.n_inputs
-
-    @property
-    def n_outputs(self):
-        """The number of outputs of the oracle."""
-        return self.oracle.n_outputs
 
     def __call__(self, x):
         """Return f(x) and count one evaluation a point."""

@@ -7,12 +7,13 @@ alone, and a product costs about as many operations as there are weights.
 import numpy as np
 import scipy.sparse as sp
 
+from openblackbox.layered import LayeredNetwork
 from openblackbox.oracles import points, same_length
 
 __all__ = ["SparseReLUNetwork"]
 
 
-class SparseReLUNetwork:
+class SparseReLUNetwork(LayeredNetwork):
     r"""A perceptron without biases, with sparse weights and exact derivatives.
 
     .. math::
@@ -66,31 +67,6 @@ class SparseReLUNetwork:
         return f"SparseReLUNetwork({' -> '.join(map(str, self.widths))}, {count} weights)"
 
     @property
-    def widths(self):
-        """The number of neurons of every level, (n_0, ..., n_L)."""
-        return (self.n_inputs, *(weight.shape[0] for weight in self.weights))
-
-    @property
-    def n_inputs(self):
-        """The number of inputs, n_0."""
-        return self.weights[0].shape[1]
-
-    @property
-    def n_outputs(self):
-        """The number of outputs, n_L."""
-        return self.weights[-1].shape[0]
-
-    @property
-    def n_layers(self):
-        """The number of weight matrices, L."""
-        return len(self.weights)
-
-    @property
-    def dtype(self):
-        """The floating type of the weights and of every answer."""
-        return self.weights[0].dtype
-
-    @property
     def supports(self):
         """The nonzero patterns of the weights: a tuple of L sparse boolean arrays."""
         return tuple(weight.astype(bool) for weight in self.weights)
@@ -112,10 +88,6 @@ class SparseReLUNetwork:
             y = np.maximum(z, 0)
             levels.append(_rows([z], x.shape[:-1]))
         return tuple(levels)
-
-    def activation_pattern(self, x):
-        r"""Return :math:`1\{z_\ell(x) > 0\}` for the hidden levels: L - 1 boolean arrays."""
-        return tuple(z > 0 for z in self.preactivations(x)[:-1])
 
     def jacobian(self, x):
         r"""Return :math:`W_L A_{L-1} \cdots A_1 W_1`, shape (n_L, n_0) or (k, n_L, n_0)."""

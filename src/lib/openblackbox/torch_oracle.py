@@ -4,6 +4,7 @@ import copy
 
 import numpy as np
 
+from openblackbox.arguments import integer
 from openblackbox.optional import needed_by
 from openblackbox.oracles import points, same_length
 
@@ -64,7 +65,9 @@ class TorchOracle:
         _check_parameters(module)
         self._module = _copied(module).to("cpu", self._torch_dtype)
         self._module.eval().requires_grad_(False)
-        self.n_inputs = _inferred_inputs(module) if n_inputs is None else _size(n_inputs)
+        self.n_inputs = (
+            _inferred_inputs(module) if n_inputs is None else integer("n_inputs", n_inputs)
+        )
         try:
             answer = self._module(torch.zeros(2, self.n_inputs, dtype=self._torch_dtype))
         except RuntimeError as error:
@@ -150,13 +153,6 @@ def _real_types(torch, dtype):
     if not torch_kind.is_floating_point:
         raise ValueError(f"dtype: expected a real floating type, got {kind}")
     return kind, torch_kind
-
-
-def _size(n_inputs):
-    """Return a number of inputs as an int, or raise."""
-    if isinstance(n_inputs, bool) or not isinstance(n_inputs, (int, np.integer)) or n_inputs < 1:
-        raise ValueError(f"n_inputs: expected a positive integer, got {n_inputs!r}")
-    return int(n_inputs)
 
 
 def _check_parameters(module):

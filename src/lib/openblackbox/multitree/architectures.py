@@ -8,6 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from openblackbox.arguments import integer, integer_problems
+
 __all__ = ["dyadic_supports", "kronecker_supports", "random_multitree"]
 
 
@@ -42,8 +44,7 @@ def kronecker_supports(a: int, b: int, c: int, d: int) -> np.ndarray:
            [0, 1, 0, 1]])
     """
     for name, size in zip("abcd", (a, b, c, d), strict=True):
-        if not isinstance(size, int | np.integer) or size < 1:
-            raise ValueError(f"{name}: expected a positive integer, got {size!r}")
+        integer(name, size)
     eye, ones = np.eye(a, dtype=bool), np.ones((b, c), dtype=bool)
     return np.kron(np.kron(eye, ones), np.eye(d, dtype=bool))
 
@@ -82,9 +83,7 @@ def dyadic_supports(n_layers: int) -> list[np.ndarray]:
            [1, 0, 1, 0],
            [0, 1, 0, 1]])
     """
-    if not isinstance(n_layers, int | np.integer) or n_layers < 1:
-        raise ValueError(f"n_layers: expected a positive integer, got {n_layers!r}")
-    n = int(n_layers)
+    n = integer("n_layers", n_layers)
     return [
         kronecker_supports(2 ** (n - level), 2, 2, 2 ** (level - 1)) for level in range(1, n + 1)
     ]
@@ -138,7 +137,7 @@ def random_multitree(
     >>> is_multitree(supports), [s.shape for s in supports]
     (True, [(5, 4), (3, 5)])
     """
-    if len(widths) < 2 or any(not isinstance(w, int | np.integer) or w < 1 for w in widths):
+    if len(widths) < 2 or any(integer_problems("widths", width) for width in widths):
         raise ValueError(f"widths: expected at least two positive integers, got {widths!r}")
     if not 0.0 <= density <= 1.0:
         raise ValueError(f"density: expected a number from 0 to 1, got {density!r}")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse as sp
 
+from openblackbox.arguments import integer
 from openblackbox.networks import ReLUNetwork
 
 __all__ = ["Butterfly", "butterfly_supports"]
@@ -48,9 +49,7 @@ def butterfly_supports(n_layers: int) -> list[sp.csr_array]:
            [1, 0, 1, 0],
            [0, 1, 0, 1]])
     """
-    if not isinstance(n_layers, int | np.integer) or n_layers < 1:
-        raise ValueError(f"n_layers: expected a positive integer, got {n_layers!r}")
-    size = 2 ** int(n_layers)
+    size = 2 ** integer("n_layers", n_layers)
     ones = np.ones(2 * size, dtype=bool)
     return [_rows(ones, level, size) for level in range(int(n_layers))]
 

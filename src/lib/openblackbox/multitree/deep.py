@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from openblackbox.arguments import generator, integer_problems
 from openblackbox.multitree.bank import Bank, FloatRange, tropical_points
 from openblackbox.multitree.discovery import Certificate, discover
 from openblackbox.multitree.gaussian import complete, sample
@@ -237,19 +238,12 @@ def recover_deep(
 def _checked(oracle, supports, rng, method, points, patience, noise, tolerance, checks):
     """Return the graph, or raise with all the problems of the arguments."""
     CountingOracle(oracle)
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng: expected a numpy.random.Generator, got a {type(rng).__name__}")
+    generator(rng)
     problems = []
     if method not in ("certified", "gaussian"):
         problems.append(f"method: expected 'certified' or 'gaussian', got {method!r}")
-    for name, value, least in (
-        ("points", points, 1),
-        ("patience", patience, 1),
-        ("checks", checks, 1),
-    ):
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not (whole and value >= least) and not (name == "points" and value is None):
-            problems.append(f"{name}: expected an integer, at least {least}, got {value!r}")
+    problems += [] if points is None else integer_problems("points", points)
+    problems += integer_problems("patience", patience) + integer_problems("checks", checks)
     if not (_is_number(noise) and np.isfinite(noise) and noise >= 0):
         problems.append(f"noise: expected a number, at least 0, got {noise!r}")
     if tolerance is not None and not (_is_number(tolerance) and tolerance > 0):

@@ -5,11 +5,11 @@ dense student) is trained by Adam on answers at Gaussian points. Several student
 their starts are trained side by side on the same samples.
 """
 
-import numbers
 from dataclasses import dataclass
 
 import numpy as np
 
+from openblackbox.arguments import generator, integer_problems
 from openblackbox.multitree.students import relative_error
 from openblackbox.multitree.supports import as_supports
 from openblackbox.networks import ReLUNetwork
@@ -193,8 +193,7 @@ def _mean_square(tensor):
 def _checked(teacher, starts, supports, rng, samples, steps, batch, tests):
     """Return the supports and the starts as arrays, or raise."""
     check_oracle(teacher)
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng: expected a numpy.random.Generator, got a {type(rng).__name__}")
+    generator(rng)
     masks = as_supports(supports)
     starts = [array.astype(float) for array in as_arrays("starts", starts)]
     shapes = [start.shape for start in starts]
@@ -220,8 +219,7 @@ def _checked(teacher, starts, supports, rng, samples, steps, batch, tests):
         "batch": batch,
         "tests": tests,
     }.items():
-        if not isinstance(number, numbers.Integral) or number < 1:
-            problems.append(f"{name}: expected a positive integer, got {number!r}")
+        problems += integer_problems(name, number)
     if problems:
         raise ValueError("; ".join(problems))
     return masks, starts

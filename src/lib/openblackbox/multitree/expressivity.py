@@ -13,6 +13,7 @@ from math import prod
 
 import numpy as np
 
+from openblackbox.arguments import integer
 from openblackbox.multitree.rankone import numeric
 from openblackbox.multitree.supports import check_multitree
 
@@ -222,9 +223,8 @@ def activatable_probability(n_layers: int, *, fan_in: int = 2, positive: float =
 
 def _check(n_layers, fan_in, positive):
     """Check the options of a random network."""
-    for name, value in (("n_layers", n_layers), ("fan_in", fan_in)):
-        if not isinstance(value, int | np.integer) or value < 1:
-            raise ValueError(f"{name}: expected a positive integer, got {value!r}")
+    integer("n_layers", n_layers)
+    integer("fan_in", fan_in)
     if not 0 <= positive <= 1:
         raise ValueError(f"positive: expected a probability, got {positive!r}")
 

@@ -7,12 +7,12 @@ biases this holds in the limit, and the derivative reaches its limit at a finite
 import numpy as np
 
 from openblackbox.multitree.bank import RangeExhaustedError
-from openblackbox.oracles import check_oracle, points
+from openblackbox.oracles import OracleAround, check_oracle, points
 
 __all__ = ["AtInfinity"]
 
 
-class AtInfinity:
+class AtInfinity(OracleAround):
     r"""The oracle of the network without biases, answered by the network with biases.
 
     .. math:: Df_\infty(x) = \lim_{\lambda \to \infty} Df(\lambda x), \qquad
@@ -71,16 +71,6 @@ class AtInfinity:
             raise ValueError(f"reach: expected a positive number, got {reach!r}")
         self.reach = int(reach)
         self._columns = {}
-
-    @property
-    def n_inputs(self):
-        """The number of inputs of the oracle."""
-        return self.oracle.n_inputs
-
-    @property
-    def n_outputs(self):
-        """The number of outputs of the oracle."""
-        return self.oracle.n_outputs
 
     @property
     def dtype(self):

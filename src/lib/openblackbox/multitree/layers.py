@@ -1,6 +1,7 @@
 """Supports as matrices that were checked: what every module about paths starts from."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sp
@@ -37,29 +38,44 @@ def as_supports(supports: Sequence) -> tuple[np.ndarray, ...]:
     >>> as_supports([[[2.0, 0.0]]])
     (array([[ True, False]]),)
     """
+    return checked_layers(supports, _boolean)
+
+
+def checked_layers(supports, convert):
+    """Return supports, each converted, or raise ValueError with all their problems.
+
+    ``convert`` gets a matrix of numbers, dense or sparse, and returns it as booleans, and whether
+    it holds NaN.
+    """
     matrices, problems = [], []
     for layer, support in enumerate(supports):
-        array = support.toarray() if sp.issparse(support) else np.asarray(support)
-        if array.ndim != 2:
-            problems.append(f"supports[{layer}]: expected a matrix, got {array.ndim} dimension(s)")
-        elif array.dtype.kind not in "biufc":
-            problems.append(f"supports[{layer}]: expected numbers, got dtype {array.dtype}")
-        elif array.dtype.kind in "fc" and np.isnan(array).any():
-            problems.append(f"supports[{layer}]: holds NaN")
-        matrices.append(array.astype(bool, copy=False) if array.dtype.kind in "biufc" else array)
+        matrix = support if sp.issparse(support) else np.asarray(support)
+        if matrix.ndim != 2:
+            problems.append(f"supports[{layer}]: expected a matrix, got {matrix.ndim} dimension(s)")
+        elif matrix.dtype.kind not in "biufc":
+            problems.append(f"supports[{layer}]: expected numbers, got dtype {matrix.dtype}")
+        else:
+            matrix, holds_nan = convert(matrix)
+            problems += [f"supports[{layer}]: holds NaN"] if holds_nan else []
+        matrices.append(matrix)
     if not matrices:
         problems.append("supports: expected at least one layer, got none")
     if not problems:
-        for layer in range(1, len(matrices)):
-            got, expected = matrices[layer].shape[1], matrices[layer - 1].shape[0]
-            if got != expected:
+        for layer, (before, after) in enumerate(pairwise(matrices), 1):
+            if after.shape[1] != before.shape[0]:
                 problems.append(
-                    f"supports[{layer}]: expected {expected} columns (the rows of "
-                    f"supports[{layer - 1}]), got {got}"
+                    f"supports[{layer}]: expected {before.shape[0]} columns (the rows of "
+                    f"supports[{layer - 1}]), got {after.shape[1]}"
                 )
     if problems:
         raise ValueError("; ".join(problems))
     return tuple(matrices)
+
+
+def _boolean(matrix):
+    """Return a support as a dense matrix, and whether it holds NaN."""
+    array = matrix.toarray() if sp.issparse(matrix) else matrix
+    return array.astype(bool, copy=False), array.dtype.kind in "fc" and bool(np.isnan(array).any())
 
 
 def sparse_rows(matrix: np.ndarray) -> sp.csr_array:

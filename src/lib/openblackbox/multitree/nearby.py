@@ -5,11 +5,11 @@ factorize. What is left is one number for each entry of the Jacobian: the value 
 a small error, when its path is open.
 """
 
-import numbers
 from dataclasses import dataclass
 
 import numpy as np
 
+from openblackbox.arguments import generator, integer_problems
 from openblackbox.multitree.factorization import Factorization, factorize
 from openblackbox.multitree.students import relative_error
 from openblackbox.multitree.supports import (
@@ -205,8 +205,7 @@ def _with_signs(factors, x, blocks):
 
 def _checked(oracle, supports, rng, samples, rare):
     """Return the supports, or raise with all the problems of the arguments."""
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng: expected a numpy.random.Generator, got a {type(rng).__name__}")
+    generator(rng)
     supports = check_multitree(supports)
     problems = []
     ends = (supports[0].shape[1], supports[-1].shape[0])
@@ -215,8 +214,7 @@ def _checked(oracle, supports, rng, samples, rare):
             f"supports: {ends[0]} inputs and {ends[1]} outputs, "
             f"the oracle has {oracle.n_inputs} and {oracle.n_outputs}"
         )
-    if not isinstance(samples, numbers.Integral) or samples < 1:
-        problems.append(f"samples: expected a positive integer, got {samples!r}")
+    problems += integer_problems("samples", samples)
     if not hasattr(rare, "__len__") or not len(rare) or not all(0 <= r < 1 for r in rare):
         problems.append(f"rare: expected fractions, at least 0 and below 1, got {rare!r}")
     if problems:

@@ -11,6 +11,7 @@ point activates a given one with a probability between :math:`2^{-n}` and :math:
 
 import numpy as np
 
+from openblackbox.arguments import integer
 from openblackbox.multitree.architectures import dyadic_supports
 from openblackbox.networks import ReLUNetwork
 
@@ -58,11 +59,8 @@ def needle_network(n_layers: int, *, needle: int = 0, strength: float = 1, backg
     >>> network(x)[0], network(-x)[0], network(np.ones(16))[0]
     (np.float64(1.0), np.float64(0.0), np.float64(0.0))
     """
-    if not isinstance(n_layers, int | np.integer) or n_layers < 2:
-        raise ValueError(f"n_layers: expected an integer, at least 2, got {n_layers!r}")
-    sums = 2 ** (n_layers - 2)
-    if not isinstance(needle, int | np.integer) or not 0 <= needle < sums:
-        raise ValueError(f"needle: expected an integer from 0 to {sums - 1}, got {needle!r}")
+    sums = 2 ** (integer("n_layers", n_layers, least=2) - 2)
+    integer("needle", needle, least=0, most=sums - 1)
     if not (np.isfinite(strength) and strength > 0):
         raise ValueError(f"strength: expected a positive number, got {strength!r}")
     if not np.isfinite(background):

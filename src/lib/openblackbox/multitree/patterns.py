@@ -12,6 +12,7 @@ from math import lcm
 import numpy as np
 import scipy.sparse as sp
 
+from openblackbox.arguments import integer
 from openblackbox.multitree.supports import is_multitree
 
 __all__ = [
@@ -66,9 +67,7 @@ class Pattern:
     def __post_init__(self):
         """Check the sizes."""
         for name in "abcd":
-            size = getattr(self, name)
-            if not isinstance(size, int | np.integer) or isinstance(size, bool) or size < 1:
-                raise ValueError(f"{name}: expected a positive integer, got {size!r}")
+            integer(name, getattr(self, name))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -116,9 +115,7 @@ def dyadic_patterns(n_layers: int) -> list[Pattern]:
     >>> dyadic_patterns(2)
     [Pattern(a=2, b=2, c=2, d=1), Pattern(a=1, b=2, c=2, d=2)]
     """
-    if not isinstance(n_layers, int | np.integer) or n_layers < 1:
-        raise ValueError(f"n_layers: expected a positive integer, got {n_layers!r}")
-    n = int(n_layers)
+    n = integer("n_layers", n_layers)
     return [Pattern(2 ** (n - level), 2, 2, 2 ** (level - 1)) for level in range(1, n + 1)]
 
 

@@ -11,6 +11,7 @@ from functools import cached_property
 import numpy as np
 import scipy.sparse as sp
 
+from openblackbox.multitree.layers import checked_layers
 from openblackbox.multitree.supports import check_multitree
 
 __all__ = ["Classes", "Graph", "sparse_supports"]
@@ -162,32 +163,17 @@ def sparse_supports(supports):
     >>> sparse_supports([[[2.0, 0.0]]])[0].toarray()
     array([[ True, False]])
     """
-    matrices, problems = [], []
-    for layer, support in enumerate(supports):
-        matrix = support if sp.issparse(support) else np.asarray(support)
-        if matrix.ndim != 2:
-            problems.append(f"supports[{layer}]: expected a matrix, got {matrix.ndim} dimension(s)")
-            continue
-        if matrix.dtype.kind not in "biufc":
-            problems.append(f"supports[{layer}]: expected numbers, got dtype {matrix.dtype}")
-            continue
-        matrix = sp.csr_array(matrix, copy=True)
-        matrix.sum_duplicates()
-        if matrix.dtype.kind in "fc" and np.isnan(matrix.data).any():
-            problems.append(f"supports[{layer}]: holds NaN")
-        matrix = matrix.astype(bool)
-        matrix.eliminate_zeros()
-        if matrices and matrix.shape[1] != matrices[-1].shape[0]:
-            problems.append(
-                f"supports[{layer}]: expected {matrices[-1].shape[0]} columns (the rows of "
-                f"supports[{layer - 1}]), got {matrix.shape[1]}"
-            )
-        matrices.append(matrix)
-    if not matrices and not problems:
-        problems.append("supports: expected at least one layer, got none")
-    if problems:
-        raise ValueError("; ".join(problems))
-    return tuple(matrices)
+    return checked_layers(supports, _boolean_rows)
+
+
+def _boolean_rows(matrix):
+    """Return a support as sparse rows, and whether it holds NaN."""
+    matrix = sp.csr_array(matrix, copy=True)
+    matrix.sum_duplicates()
+    holds_nan = matrix.dtype.kind in "fc" and bool(np.isnan(matrix.data).any())
+    matrix = matrix.astype(bool)
+    matrix.eliminate_zeros()
+    return matrix, holds_nan
 
 
 def _classes(layers, supports):

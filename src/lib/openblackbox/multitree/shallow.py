@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from openblackbox.arguments import generator
 from openblackbox.multitree.blocks import see_blocks, split_blocks
 from openblackbox.multitree.isolation import isolate_biases
 from openblackbox.multitree.supports import check_multitree
@@ -203,8 +204,7 @@ class _Answers:
 def _checked(oracle, supports, rng, growth, max_doublings, noise, tolerance, checks):
     """Return the two supports, or raise with all the problems of the arguments."""
     CountingOracle(oracle)
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng: expected a numpy.random.Generator, got a {type(rng).__name__}")
+    generator(rng)
     problems = []
     if not (np.isfinite(growth) and growth > 1):
         problems.append(f"growth: expected a number above 1, got {growth}")

@@ -11,6 +11,7 @@ from itertools import combinations
 
 import numpy as np
 
+from openblackbox.arguments import integer
 from openblackbox.multitree.identifiability import rank_tolerance
 from openblackbox.multitree.rankone import best_rank_one, numeric
 
@@ -68,8 +69,7 @@ def rank_one_tilings(
     if matrix.ndim != 2 or not matrix.all():
         raise ValueError("matrix: expected a matrix without zero entry")
     for name, size, limit in zip(("height", "width"), (height, width), matrix.shape, strict=True):
-        if not isinstance(size, int | np.integer) or not 1 <= size <= limit:
-            raise ValueError(f"{name}: expected an integer from 1 to {limit}, got {size!r}")
+        integer(name, size, most=limit)
     tol = rank_tolerance(matrix) if tol is None else tol
     return _extend(matrix, height, width, tol, np.ones(matrix.shape, dtype=bool), ())
 

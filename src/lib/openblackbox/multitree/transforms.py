@@ -6,6 +6,7 @@ The supports are those of `openblackbox.multitree.supports.dyadic_supports`, fir
 import numpy as np
 import scipy.linalg
 
+from openblackbox.arguments import integer
 from openblackbox.multitree.butterfly_form import Butterfly
 
 __all__ = ["bit_reversal", "dft", "dft_butterfly", "hadamard", "hadamard_butterfly"]
@@ -224,16 +225,12 @@ def dft_butterfly(n_layers: int) -> Butterfly:
 
 def _layers(n_layers) -> int:
     """Check a number of factors."""
-    if not isinstance(n_layers, int | np.integer) or not 1 <= n_layers <= 62:
-        raise ValueError(f"n_layers: expected an integer from 1 to 62, got {n_layers!r}")
-    return int(n_layers)
+    return integer("n_layers", n_layers, most=62)
 
 
 def _digits(n_layers) -> int:
     """Check a number of binary digits."""
-    if not isinstance(n_layers, int | np.integer) or not 0 <= n_layers <= 62:
-        raise ValueError(f"n_layers: expected an integer from 0 to 62, got {n_layers!r}")
-    return int(n_layers)
+    return integer("n_layers", n_layers, least=0, most=62)
 
 
 def _roots(size: int) -> np.ndarray:
