@@ -31,8 +31,20 @@ def test_residuals_belong_to_the_points():
     other = ReLUNetwork([[[1.0]], [[1.0]]], [[2.0], [0.0]])
     compared = agreement(one, other, rng=np.random.default_rng(0))
     x = compared.points[compared.points > -1]
-    expected = 1 / (np.abs(x) + 2)  # f differs by 1, and has the terms x and 2
+    expected = 1 / (np.abs(x) + 2 + 2 / 2**16)  # f differs by 1, and has the terms x and 2
     np.testing.assert_allclose(compared.residuals[compared.points[:, 0] > -1], expected, rtol=1e-9)
+
+
+def test_a_bias_of_zero_may_come_back_as_a_rounding_error():
+    # The neurons are off where x < -7: what is left there is the output bias alone.
+    weights = [[[1.0], [1.0]], [[5.0, -3.0]]]
+    one = ReLUNetwork(weights, [[7.0, 2.0], [0.0]])
+    for error, fraction in ((1e-14, 1), (41 / 2**42 * 0.999, 1), (41 / 2**42 * 1.001, 0)):
+        other = ReLUNetwork(weights, [[7.0, 2.0], [error]])
+        compared = agreement(one, other, rng=np.random.default_rng(0))
+        off = compared.points[:, 0] < -7
+        assert off.any()
+        assert compared.agree[off].mean() == fraction
 
 
 def test_the_bound_is_that_of_clopper_and_pearson():

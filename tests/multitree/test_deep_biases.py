@@ -40,6 +40,19 @@ def test_the_function_comes_back_where_no_neuron_lives_by_its_bias(seed):
         assert not (mine & ~support).any()
 
 
+@pytest.mark.parametrize("seed", [0, 4, 5, 35])
+def test_weights_of_size_one_and_biases_that_are_integers(seed):
+    # Sums of weights cancel, and biases of 0 come back as rounding errors.
+    rng = np.random.default_rng(seed)
+    supports = dyadic_supports(3)
+    weights = [np.where(support, rng.choice([-1.0, 1], support.shape), 0) for support in supports]
+    biases = [rng.integers(-3, 4, 8).astype(float) for _ in supports]
+    network = ReLUNetwork(weights, [biases[0], -np.abs(biases[1]), biases[2]])
+    found = recover_deep_biased(network, supports, rng=rng)
+    assert found.agreement.fraction == 1
+    assert_same_function(found.network, network)
+
+
 @pytest.mark.claim("SL-29")
 @pytest.mark.parametrize("layers", [2, 3, 4])
 def test_recovered_if_and_only_if_no_activatable_path_leads_over_a_neuron_living_by_its_bias(

@@ -103,7 +103,9 @@ def agreement(oracle, network, *, rng, count=200, tolerance=1 / 2**26):
     The radius r runs, uniformly on a logarithmic scale, from the smallest to 64 times the largest
     bias of the network in its canonical form. D is the identity for half of the points, and
     diagonal for the others, with independent entries from 1/64 to 1, uniform on a logarithmic
-    scale. The error of an output is relative to the sum of the absolute values of its terms.
+    scale. The error of an output is relative to the sum of the absolute values of its terms, plus
+    :math:`2^{-16}` of what the biases of all neurons, active or not, would add to it: a bias of 0
+    was read from such terms, and may come back as a rounding error.
 
     Defined in the chapter Beyond: biases, other graphs, open questions.
 
@@ -125,9 +127,17 @@ def agreement(oracle, network, *, rng, count=200, tolerance=1 / 2**26):
     points[::2] *= uneven[::2]
     values = oracle(points)
     errors = np.abs(values - network(points))
-    terms = np.maximum(term_sizes(network, points), np.abs(values))
+    terms = np.maximum(term_sizes(network, points), np.abs(values)) + _all_biases(network) / 2**16
     residuals = np.divide(errors, terms, out=np.zeros(errors.shape), where=terms > 0).max(axis=1)
     return Agreement(count, residuals <= tolerance, points, residuals)
+
+
+def _all_biases(network):
+    """Return what the biases would add to every output, without cancellation, all neurons on."""
+    sizes = np.abs(network.biases[0])
+    for weight, bias in zip(network.weights[1:], network.biases[1:], strict=True):
+        sizes = np.abs(weight) @ sizes + np.abs(bias)
+    return sizes
 
 
 def term_sizes(network, points):

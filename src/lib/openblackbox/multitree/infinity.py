@@ -41,10 +41,13 @@ class AtInfinity(OracleAround):
     raised. Two equal answers are evidence that the limit is reached, and no proof: no number of
     questions can exclude a bias beyond the last point.
 
-    A neuron all of whose inputs are 0 is off without biases, and on or off with them. Entries 0 are
-    therefore asked at :math:`\pm \epsilon`, :math:`2^{60}` times smaller than the smallest other
-    entry: such a neuron is on at one of the two points at most, all others do not notice, and the
-    columns of the Jacobian that belong to entries 0 are what the two points have in common.
+    A neuron of the first level all of whose inputs are 0 is off without biases, and on or off with
+    them. Entries 0 are therefore asked at :math:`\pm \epsilon \zeta_i`, :math:`2^{59}` times or
+    more below the smallest other entry, with numbers :math:`\zeta_i` between 1 and 2 in general
+    position: such a neuron is on at one of the two points at most, the others do not notice, and
+    the columns of the Jacobian that belong to entries 0 are what the two points have in common.
+    (With equal :math:`\zeta_i`, a neuron with weights 1 and -1 would see 0 at both points, and its
+    bias would decide.)
 
     The multiplication by a power of two is exact. Values :math:`f(\lambda x)` are not used: they
     would lose their last digits to the biases.
@@ -70,6 +73,9 @@ class AtInfinity(OracleAround):
         if not reach > 0:
             raise ValueError(f"reach: expected a positive number, got {reach!r}")
         self.reach = int(reach)
+        # The same for every question, so that a point has one answer.
+        drawn = 1 + np.random.default_rng(0).random(self.n_inputs)
+        self._zeta = drawn.astype(self.dtype)
         self._columns = {}
 
     @property
@@ -84,7 +90,7 @@ class AtInfinity(OracleAround):
     def jacobian(self, x):
         r"""Return :math:`Df_\infty(x)`, shape (n_L, n_0) or (k, n_L, n_0)."""
         batch = self._points("x", x, self.n_inputs)
-        answers = self._limit(_far(batch, self.reach), lambda far, _: self.oracle.jacobian(far))
+        answers = self._limit(self._far(batch), lambda far, _: self.oracle.jacobian(far))
         for point, answer in zip(batch, answers, strict=True):
             if (point == 0).any():
                 answer[:, point == 0] = self._kink_columns(point).T
@@ -96,7 +102,7 @@ class AtInfinity(OracleAround):
             self._points("x", x, self.n_inputs), self._points("v", v, self.n_inputs)
         )
         regular = np.where(batch == 0, 0, directions)
-        answers = self._limit(_far(batch, self.reach), self.oracle.jvp, regular)
+        answers = self._limit(self._far(batch), self.oracle.jvp, regular)
         for row in np.flatnonzero((regular != directions).any(axis=1)):
             zero = batch[row] == 0
             answers[row] += directions[row, zero] @ self._kink_columns(batch[row])
@@ -111,13 +117,21 @@ class AtInfinity(OracleAround):
         count = max(len(batch), len(directions))
         batch = np.broadcast_to(batch, (count, self.n_inputs))
         directions = np.broadcast_to(directions, (count, self.n_outputs))
-        answers = self._limit(_far(batch, self.reach), self.oracle.vjp, directions)
+        answers = self._limit(self._far(batch), self.oracle.vjp, directions)
         for row in np.flatnonzero((batch == 0).any(axis=1)):
             answers[row, batch[row] == 0] = self._kink_columns(batch[row]) @ directions[row]
         return answers if np.ndim(x) == 2 or np.ndim(u) == 2 else answers[0]
 
     def _points(self, name, value, size):
         return np.atleast_2d(points(name, value, size, self.dtype))
+
+    def _far(self, x, side=1):
+        """Bring the smallest entry of every point to 2**reach, and zeros a step below."""
+        zero = x == 0
+        exponents = np.frexp(x)[1]
+        least = np.where(zero, exponents.max(initial=0), exponents).min(axis=1, keepdims=True)
+        tiny = np.ldexp(side * self._zeta, self.reach - _step_of(x.dtype))
+        return np.where(zero, tiny, _shifted(x, self.reach - least))
 
     def _kink_columns(self, x):
         """Return the columns of the Jacobian at the entries 0 of a point, as rows."""
@@ -126,8 +140,8 @@ class AtInfinity(OracleAround):
             places = np.flatnonzero(x == 0)
             moved = np.broadcast_to(x, (places.size, x.size))
             unit = np.eye(x.size, dtype=self.dtype)[places]
-            above = self._limit(_far(moved, self.reach), self.oracle.jvp, unit)
-            below = self._limit(_far(moved, self.reach, side=-1), self.oracle.jvp, unit)
+            above = self._limit(self._far(moved), self.oracle.jvp, unit)
+            below = self._limit(self._far(moved, side=-1), self.oracle.jvp, unit)
             self._columns[key] = np.where(_differ(above, below), 0, above)
         return self._columns[key]
 
@@ -157,15 +171,6 @@ def _step_of(dtype):
 def _differ(one, other):
     """Tell where two answers differ by more than rounding."""
     return np.abs(one - other) > np.abs(other) / 2**20
-
-
-def _far(x, reach, side=1):
-    """Bring the smallest entry of every point to 2**reach, and zeros a step below."""
-    zero = x == 0
-    exponents = np.frexp(x)[1]
-    least = np.where(zero, exponents.max(initial=0), exponents).min(axis=1, keepdims=True)
-    tiny = np.ldexp(np.array(side, dtype=x.dtype), reach - _step_of(x.dtype))
-    return np.where(zero, tiny, _shifted(x, reach - least))
 
 
 def _shifted(x, shift):
