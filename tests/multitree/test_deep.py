@@ -12,6 +12,7 @@ from openblackbox.multitree.deep import recover_deep
 from openblackbox.multitree.deep_study import LAWS, weight_errors
 from openblackbox.multitree.needles import needle_network
 from openblackbox.multitree.supports import NotMultitreeError, dyadic_supports
+from openblackbox.multitree.teachers import add_edges, add_network, random_butterfly
 from openblackbox.networks import Queries, ReLUNetwork, TorchOracle
 from openblackbox.sparse_network import SparseReLUNetwork
 
@@ -390,6 +391,110 @@ def test_noisy_answers_are_no_proof():
     assert found.residual < 1e-6
     with pytest.raises(ValueError, match="not a bias-free network"):
         recover_deep(noisy, supports, rng=rng)
+
+
+@pytest.mark.parametrize("kind", ["edges", "network"])
+@pytest.mark.parametrize("n_layers", range(2, 6))
+def test_teachers_close_to_a_multitree_are_refused_or_recovered_in_part(n_layers, kind):
+    """Every outcome is a recovery or says which argument does not fit; nothing warns."""
+    supports, refusals = dyadic_supports(n_layers), []
+    for seed, delta in enumerate([1e-6, 1e-4, 1e-2, 0.3]):
+        rng = np.random.default_rng([n_layers, seed])
+        secret = random_butterfly(n_layers, rng=rng)
+        close = (
+            add_network(secret, delta, 16, rng=rng)
+            if kind == "network"
+            else add_edges(secret, supports, delta, rng=rng)
+        )
+        with pytest.raises(ValueError, match=r"supports, .*; check the supports, give a noise if"):
+            recover_deep(close, supports, rng=rng)
+        for noise in (delta / 100, delta, 0.1):
+            try:
+                found = recover_deep(close, supports, rng=rng, noise=noise, points=2)
+            except ValueError as error:
+                refusals.append((noise, str(error)))
+            else:
+                assert np.isfinite(found.residual)
+                assert not found.certified
+        for noise in (0.0, delta):
+            options = {"method": "gaussian", "points": 20, "noise": noise}
+            assert np.isfinite(recover_deep(close, supports, rng=rng, **options).residual)
+    for noise, text in refusals:
+        assert f"supports, or noise = {noise:.1e} does not part its zeros" in text
+
+
+class Erratic(ReLUNetwork):
+    """Every product is off by a factor of its own, of any size."""
+
+    def __init__(self, weights, seed):
+        super().__init__(weights)
+        self.rng = np.random.default_rng(seed)
+
+    def _off(self, answers):
+        return answers * 10.0 ** self.rng.uniform(-220, 220, np.shape(answers))
+
+    def jvp(self, x, v):
+        return self._off(super().jvp(x, v))
+
+    def vjp(self, x, u):
+        return self._off(super().vjp(x, u))
+
+    def jacobian(self, x):
+        return self._off(super().jacobian(x))
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-12])
+@pytest.mark.parametrize("method", ["certified", "gaussian"])
+def test_weights_out_of_range_are_the_fault_of_the_oracle(method, noise):
+    said = []
+    for seed in range(16):
+        supports, weights, rng = butterfly(4, seed)
+        options = {"method": method, "noise": noise, "points": 8}
+        try:
+            oracle = Erratic(weights, seed)
+            found = recover_deep(oracle, supports, rng=rng, **options)
+        except ValueError as error:
+            said.append(str(error))
+        else:
+            assert np.isfinite(found.residual)
+    assert all(text.startswith("oracle: not a bias-free network with these") for text in said)
+    assert all(("noise = 1.0e-12 does not part" in text) == (noise > 0) for text in said)
+    if noise > 0 or method == "gaussian":  # else contradictions are noticed before
+        assert any("ratios of its answers leave the floating-point range" in text for text in said)
+
+
+def test_values_out_of_range_pass_no_check():
+    """The weights are finite, their products are not."""
+
+    class Loud(ReLUNetwork):
+        def jacobian(self, x):
+            return 1e308 * super().jacobian(x)
+
+    for tolerance in (None, np.inf):
+        options = {"method": "gaussian", "tolerance": tolerance}
+        with pytest.raises(ValueError, match=r"off by inf \(relative\)"):
+            recover_deep(Loud([np.eye(16)]), [np.eye(16)], rng=np.random.default_rng(0), **options)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-9])
+def test_a_search_that_noise_may_keep_from_ending_is_refused(noise):
+    """A child is lost whatever the size of the block: of exact answers the range is at fault."""
+
+    class Vanishing(ReLUNetwork):
+        """Answers to probes (batches of points) are 0."""
+
+        def jvp(self, x, v):
+            return super().jvp(x, v) * (np.ndim(x) == 1)
+
+    supports, weights, rng = inhibited(1.0)
+    with pytest.raises(ValueError if noise else RangeExhaustedError) as caught:
+        recover_deep(Vanishing(weights), supports, rng=rng, points=1, noise=noise)
+    if noise:
+        assert "noise = 1.0e-09" in str(caught.value)
+        assert "a probe needs numbers out of the floating-point range" in str(caught.value)
+        assert isinstance(caught.value.__cause__, RangeExhaustedError)
+    else:
+        assert "precision, if it is a bias-free network with these" in str(caught.value)
 
 
 def test_the_final_check_has_a_tolerance():

@@ -106,6 +106,23 @@ def test_what_the_entries_do_not_determine_is_listed():
     assert matrices[1].toarray().tolist() == [[2.0], [0.0]]
 
 
+@pytest.mark.parametrize("large", [0, 1])
+def test_a_ratio_below_all_numbers_is_listed(large):
+    """1e-200 / 1e200 underflows to 0: the weight is not found, and the search for it ends."""
+    weights = np.full((1, 2), 1e-200)
+    weights[0, large] = 1e200
+    samples = Samples(np.ones((1, 2)), weights, np.zeros((1, 2), dtype=int))
+    graph = Graph([np.ones((1, 2)), np.ones((1, 1))])
+    if large:
+        with np.errstate(all="ignore"):
+            matrices, _, _ = complete(samples, graph)
+        assert not np.isfinite(matrices[0].toarray()).all()
+    else:
+        matrices, _, unresolved = complete(samples, graph)
+        assert matrices[0].toarray().tolist() == [[1.0, 0.0]]
+        assert [rows.tolist() for rows in unresolved] == [[], [0], []]
+
+
 def test_the_sign_is_that_of_a_point_that_shows_the_neuron():
     product, first = np.array([[-6.0]]), np.array([[1]])
     points = np.array([[5.0], [-2.0]])

@@ -117,5 +117,13 @@ def test_finite_answers_pass_and_others_do_not():
             finite([1.0, bad], (2,))
     with pytest.raises(ValueError, match=r"an answer of shape \(2,\), got \(2, 1\)"):
         finite([[1.0], [2.0]], (2,))
+
+
+def test_a_contradiction_says_what_to_do_with_and_without_noise():
     assert isinstance(contradiction("this"), ValueError)
-    assert str(contradiction("this")).endswith("supports, this")
+    text = str(contradiction("this"))
+    assert text.startswith("oracle: not a bias-free network with these supports, this; check")
+    assert "give a noise if answers carry errors, or use recover_nearby" in text
+    text = str(contradiction("this", 2e-3))
+    assert "supports, or noise = 2.0e-03 does not part its zeros from its other answers, t" in text
+    assert "give a noise between the two, or use recover_nearby" in text

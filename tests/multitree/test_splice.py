@@ -141,3 +141,14 @@ def test_an_empty_piece_is_a_contradiction():
     bank.points[1] = np.array([-1.0, 0.0, 2.0])
     with pytest.raises(ValueError, match="visible where all of its inputs are 0"):
         splice(bank, sides)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-3])
+def test_a_neuron_that_is_visible_at_nothing_is_a_contradiction(noise):
+    """A smaller piece beside nothing is the same point again: this must end."""
+    bank, sides = two_points(1.0)
+    bank.sketcher.noise = noise
+    bank.points[0] = np.array([0.0, -1.0, 0.0])
+    with pytest.raises(ValueError, match="visible where all of its inputs are 0") as caught:
+        splice(bank, sides)
+    assert ("noise = 1.0e-03" in str(caught.value)) == (noise > 0)

@@ -88,7 +88,8 @@ class FloatRange:
         if width > self.bits:
             raise RangeExhaustedError(
                 f"a point with entries {width} binary orders of magnitude apart is needed, the "
-                f"floating type allows {self.bits}; use an oracle of higher precision"
+                f"floating type allows {self.bits}; use an oracle of higher precision, if it is a "
+                f"bias-free network with these supports"
             )
         return self.floor - int(low)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from openblackbox.arguments import generator, integer_problems
-from openblackbox.multitree.bank import Bank, FloatRange, tropical_points
+from openblackbox.multitree.bank import Bank, FloatRange, RangeExhaustedError, tropical_points
 from openblackbox.multitree.discovery import Certificate, discover
 from openblackbox.multitree.gaussian import complete, sample
 from openblackbox.multitree.peel import peel, unread
@@ -146,9 +146,11 @@ def recover_deep(
         If two neurons are joined by two paths; a ValueError.
     ValueError
         If an argument is out of range, the sizes disagree, an answer is not finite, or the
-        recovered function differs from the oracle at the points of the final check.
+        answers are not those of a bias-free network with these supports: they contradict each
+        other, or the recovered function differs from them at the points of the final check.
     RangeExhaustedError
-        If a probe needs more orders of magnitude than floating-point numbers have.
+        If a probe needs more orders of magnitude than floating-point numbers have, and ``noise``
+        is 0.
 
     Notes
     -----
@@ -193,7 +195,8 @@ def recover_deep(
     if method == "gaussian":
         most = 2048 if points is None else int(points)
         samples = sample(counter, rng=rng, most=most, patience=int(patience), noise=noise)
-        weights, first_seen, unresolved = complete(samples, graph)
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            weights, first_seen, unresolved = complete(samples, graph)
         origins = [("gaussian", 0)] * len(samples.points)
     else:
         bank = Bank(Sketcher(counter, graph, rng=rng, noise=noise))
@@ -201,22 +204,32 @@ def recover_deep(
         count = max(8, graph.widths[0] // 8) if points is None else int(points)
         for x in tropical_points(graph, count, rng=rng, budget=sides.bits / 3):
             bank.add(sides.normalized(x), ("tropical", 0))
-        certificate = discover(counter, bank, sides)
-        zeros = splice(bank, sides)
-        weights, first_seen, origins = peel(bank), bank.first_seen, bank.origins
+        try:
+            certificate = discover(counter, bank, sides)
+            zeros = splice(bank, sides)
+        except RangeExhaustedError as error:
+            if noise == 0:
+                raise
+            what = "a probe needs numbers out of the floating-point range"
+            raise contradiction(what, noise) from error
+        with np.errstate(all="ignore"):  # what is not finite is refused below
+            weights, first_seen, origins = peel(bank), bank.first_seen, bank.origins
         unresolved = unread(bank, weights)
         if noise == 0:
             _check_consistency(certificate, unresolved)
+    if not all(np.isfinite(weight.data).all() for weight in weights):
+        raise contradiction("ratios of its answers leave the floating-point range", noise)
     network = SparseReLUNetwork(weights)
     exact = method == "certified" and noise == 0
     residual = _residual(counter, network, graph, sides, rng, int(checks), exact)
     if tolerance is None:
         dtype = getattr(oracle, "dtype", np.float64)
         tolerance = float(np.sqrt(np.finfo(dtype).eps)) if exact else np.inf
-    if not residual <= tolerance:
-        raise ValueError(
-            f"oracle: not a bias-free network with these supports, the recovered function is off "
-            f"by {residual:.1e} (relative), the tolerance is {tolerance:.1e}"
+    if not (np.isfinite(residual) and residual <= tolerance):
+        raise contradiction(
+            f"the recovered function is off by {residual:.1e} (relative), "
+            f"the tolerance is {tolerance:.1e}",
+            noise,
         )
     hidden = range(1, graph.n_layers)
     return DeepRecovery(
@@ -277,8 +290,9 @@ def _residual(oracle, network, graph, sides, rng, checks, exact):
         points = np.ldexp(points, np.arange(checks)[:, None] // 2 * (sides.bits // 32))
     values = finite(oracle(points), (checks, graph.widths[-1]))
     size = np.abs(values).max(axis=1)
-    errors = np.abs(network(points) - values).max(axis=1)
-    return float(np.max(np.where(errors > 0, errors / np.where(size > 0, size, 1), 0)))
+    with np.errstate(all="ignore"):  # infinity and nan pass no check
+        errors = np.abs(network(points) - values).max(axis=1)
+        return float(np.max(np.where(errors > 0, errors / np.where(size > 0, size, 1), 0)))
 
 
 def _check_consistency(certificate, unresolved):

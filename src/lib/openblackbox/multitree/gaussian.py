@@ -183,15 +183,16 @@ def _row(block, shown):
     row = np.zeros(len(block))
     start = int(shown.sum(axis=1).argmax())
     row[start] = 1
-    grown = True
+    left, grown = shown.any(axis=1), True  # a ratio that underflows to 0 is not tried again
+    left[start] = False
     while grown:
         grown = False
-        for parent in np.flatnonzero((row == 0) & shown.any(axis=1)):
+        for parent in np.flatnonzero(left):
             # Of all outputs that compare the parent with a known one, the first.
             both = shown[parent] & shown[row != 0]
             known, where = np.nonzero(both)
             if known.size:
                 other, output = np.flatnonzero(row != 0)[known[0]], where[0]
                 row[parent] = row[other] * block[parent, output] / block[other, output]
-                grown = True
+                left[parent], grown = False, True
     return row / np.linalg.norm(row)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from openblackbox.multitree.bank import ends
-from openblackbox.multitree.sketch import contradiction, finite
+from openblackbox.multitree.sketch import DARK, contradiction, finite
 
 __all__ = ["Job", "Prober", "tiny"]
 
@@ -97,7 +97,7 @@ class Prober:
         x = self.bank.points[job.point].copy()
         x[self.blocks.members(job.block)] = 0
         if not x.any():
-            raise contradiction("a neuron is visible where all of its inputs are 0")
+            raise contradiction(DARK, self.bank.sketcher.noise)
         return x, ends(x)[0] + 1 - job.gap
 
     def points(self, job, numbers):

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-__all__ = ["Sketch", "Sketcher", "contradiction", "finite"]
+__all__ = ["DARK", "Sketch", "Sketcher", "contradiction", "finite"]
+
+DARK = "a neuron is visible where all of its inputs are 0"
+"""What no network without biases shows."""
 
 
 @dataclass(frozen=True)
@@ -167,13 +170,16 @@ def finite(answers, shape):
     return answers
 
 
-def contradiction(what):
+def contradiction(what, noise=0.0):
     """Return the error to raise when answers cannot come from a network of the assumed kind.
 
     Parameters
     ----------
     what : str
         What was found.
+    noise : float
+        Size up to which an answer counted as 0. Where it is positive, a multitree network leads
+        here too, if errors are larger, or answers smaller, than that.
 
     Returns
     -------
@@ -188,10 +194,18 @@ def contradiction(what):
 
     Examples
     --------
-    >>> str(contradiction("a number is odd and even"))
+    >>> error = contradiction("a number is odd and even")
+    >>> str(error).split(";")[0]
     'oracle: not a bias-free network with these supports, a number is odd and even'
     """
-    return ValueError(f"oracle: not a bias-free network with these supports, {what}")
+    kind, noisy = "oracle: not a bias-free network with these supports", "if answers carry errors"
+    if noise > 0:
+        kind += f", or noise = {noise:.1e} does not part its zeros from its other answers"
+        noisy = "between the two"
+    return ValueError(
+        f"{kind}, {what}; check the supports, give a noise {noisy}, or use recover_nearby "
+        f"for a network that is only close to one"
+    )
 
 
 def _tables(graph):

@@ -8,7 +8,7 @@ comes on.
 import numpy as np
 
 from openblackbox.multitree.bank import ends
-from openblackbox.multitree.sketch import contradiction
+from openblackbox.multitree.sketch import DARK, contradiction
 
 __all__ = ["main_points", "splice"]
 
@@ -68,6 +68,8 @@ def splice(bank, sides):
 
     Raises
     ------
+    ValueError
+        If a neuron is visible where all of its inputs are 0.
     RangeExhaustedError
         If a splice would need entries outside the range.
 
@@ -104,6 +106,9 @@ def splice(bank, sides):
             failed = tried[np.isin(tried, bank.graph.rows[level - 1][missing])]
             gaps[failed[alone[failed]]] *= 2
             alone[failed] = True
+            # Beside any other input the range ends before: there is none, the piece is the point.
+            if (gaps > 2 * sides.bits).any():
+                raise contradiction(DARK, bank.sketcher.noise)
     return _zeros(bank)
 
 
@@ -169,7 +174,7 @@ def _splice_once(bank, sides, level, missing, alone, gaps, zero):
             block = below.members(below.of[parent])
             piece = bank.points[bank.first_seen[level - 1][parent]][block]
             if not piece.any():
-                raise contradiction("a neuron is visible where all of its inputs are 0")
+                raise contradiction(DARK, bank.sketcher.noise)
             # A power of two: the parent fires on the copy exactly as it did on the original.
             pieces.append((block, piece, floor - ends(piece)[1] - int(gaps[neuron])))
             edges.append(edge)
