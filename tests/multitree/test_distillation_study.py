@@ -132,7 +132,7 @@ def test_what_the_chapter_says_of_the_table():
     # Random starts: from three layers on, no student reaches the teacher, whatever the samples.
     assert not table["reached"][sparse & (table["depth"] >= 3)].any()
     assert table["reached"][sparse & (table["depth"] == 2)].any()
-    # Near the solution 64 samples are enough for all of them.
+    # Near the solution 512 samples are enough for all of them.
     near = table["way"] == "near"
     assert (table["reached"] == table["starts"])[near & (table["samples"] >= 512)].all()
 
