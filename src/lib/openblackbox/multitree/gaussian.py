@@ -7,7 +7,6 @@ Jacobians at many points fill in, entry by entry, a masked version of the produc
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 
 from openblackbox.multitree.sketch import finite
 
@@ -127,7 +126,7 @@ def complete(samples, graph):
     for layer, support in enumerate(graph.supports):
         if layer + 1 == graph.n_layers:
             data = remaining[graph.columns[layer], graph.rows[layer]]
-            weights.append(_matrix(support, data))
+            weights.append(graph.matrix(layer, data))
             break
         following = np.zeros((support.shape[0], remaining.shape[1]))
         index, above = np.full(following.shape, -1), np.full(following.shape, -1)
@@ -160,7 +159,7 @@ def complete(samples, graph):
             )
             if ((shown >= 0).any(axis=1) & (row == 0)).any():
                 missing.append(neuron)
-        weights.append(_matrix(support, data))
+        weights.append(graph.matrix(layer, data))
         y = np.maximum((weights[-1] @ y.T).T, 0)
         remaining, first, shows = following, index, above
         seen.append(_first(shows))
@@ -172,10 +171,6 @@ def _first(numbers):
     """Return the smallest number of each row that is not negative, or -1."""
     lowest = np.where(numbers < 0, np.iinfo(numbers.dtype).max, numbers).min(axis=1)
     return np.where((numbers >= 0).any(axis=1), lowest, -1)
-
-
-def _matrix(support, data):
-    return sp.csr_array((data, support.indices, support.indptr), shape=support.shape)
 
 
 def _row(block, shown):

@@ -5,7 +5,6 @@ answers that end in the same place. Ratios of answers are ratios of weights.
 """
 
 import numpy as np
-import scipy.sparse as sp
 
 from openblackbox.multitree.splice import main_points
 
@@ -65,10 +64,7 @@ def peel(bank):
     state.turn()
     for layer in range(graph.cut, graph.n_layers):
         state.above(layer)
-    return [
-        sp.csr_array((data, support.indices, support.indptr), shape=support.shape)
-        for data, support in zip(state.weights, graph.supports, strict=True)
-    ]
+    return [graph.matrix(layer, values) for layer, values in enumerate(state.weights)]
 
 
 def unread(bank, weights):
@@ -225,8 +221,7 @@ class _State:
         self.weights.append(weights)
         if layer >= self.graph.cut and layer + 2 >= self.graph.n_layers:
             return
-        support = self.graph.supports[layer]
-        matrix = sp.csr_array((weights, support.indices, support.indptr), shape=support.shape)
+        matrix = self.graph.matrix(layer, weights)
         z = (matrix @ self.y.T).T
         self.y = np.maximum(z, 0)
         if layer < self.graph.cut:

@@ -129,9 +129,12 @@ class Graph:
 
     def numbered(self, number):
         """Return the support of a layer with, at every edge, its number in the layer plus one."""
+        return self.matrix(number, np.arange(1, self.supports[number].nnz + 1, dtype=np.int64))
+
+    def matrix(self, number, values):
+        """Return the sparse matrix with a value at every edge of a layer."""
         support = self.supports[number]
-        data = np.arange(1, support.nnz + 1, dtype=np.int64)
-        return sp.csr_array((data, support.indices, support.indptr), shape=support.shape)
+        return sp.csr_array((values, support.indices, support.indptr), shape=support.shape)
 
 
 def sparse_supports(supports):
