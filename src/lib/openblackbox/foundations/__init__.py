@@ -1,0 +1,1 @@
+"""Foundations: gradients, stochastic descent, homogeneity, generalization, approximation."""
