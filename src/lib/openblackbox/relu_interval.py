@@ -87,7 +87,7 @@ def upper_bound(points, weights):
 
 
 def _even(grow, shrink, mass):
-    r"""Return the least over s > 0 of lambda_max(s grow / 2 - shrink) + mass / (2 s), at least 0."""
+    r"""Return the least of lambda_max(s grow / 2 - shrink) + mass / (2 s), and at least 0."""
     if mass == 0:
         return 0.0
 

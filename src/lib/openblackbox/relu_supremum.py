@@ -75,7 +75,7 @@ class Arrangement:
     >>> arrangement.dimension, arrangement.exact
     (2, True)
     >>> [round(relu_sup(arrangement, signs).value, 3) for signs in ([1, 1, 1], [1, -1, 1])]
-    [3.041, 2.5]
+    [3.041, 2.475]
     """
 
     def __init__(self, points):
