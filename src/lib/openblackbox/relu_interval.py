@@ -8,6 +8,8 @@ from scipy.optimize import minimize_scalar
 
 STEPS = 200  # of the ascent, at most
 SMALLEST = 1e-7  # step of the ascent
+FINALISTS = 8  # starts that are carried on to the exact maximum of a face
+ROUNDS = 50  # of that, at most
 
 
 def ascend(points, weights, starts):
@@ -32,6 +34,10 @@ def ascend(points, weights, starts):
     A step goes from u to the direction of :math:`u + \alpha\, g / \|g\|`, with g the gradient of
     :math:`\pm h` at u. It is kept if the value grows, and then :math:`\alpha` is doubled for
     this start; otherwise it is halved. So no value ever falls.
+
+    Where h has a concave kink such steps zigzag. So the best few then try the directions of the
+    gradient projected on the faces :math:`u \cdot z_i = 0` of the j nearest kinks,
+    j = 0, ..., k - 1, as long as the value grows.
     """
     u = starts / np.linalg.norm(starts, axis=1, keepdims=True)
     value, gradient = _climb(points, weights, u, None)
@@ -49,7 +55,31 @@ def ascend(points, weights, starts):
         step = np.where(better, 2 * step, step / 2)
         if (step < SMALLEST).all():
             break
-    return u[value.argmax()]
+    finalists = [_settle(points, weights, u[i], sign[i]) for i in value.argsort()[::-1][:FINALISTS]]
+    return max(finalists, key=lambda pair: pair[0])[1]
+
+
+def _settle(points, weights, u, sign):
+    """Move to the maximum of the best face near u, as long as the value grows."""
+    lengths = np.linalg.norm(points, axis=1)
+    value, gradient = _climb(points, weights, u[None], sign)
+    best, gradient = value[0], gradient[0]
+    for _ in range(ROUNDS):
+        near = np.argsort(np.abs(points @ u) / lengths)[: len(u) - 1]
+        # Row j: the gradient without its parts along the j nearest rows.
+        faces, _ = np.linalg.qr(points[near].T)
+        parts = np.vstack([gradient, -(faces * (gradient @ faces)).T])
+        ahead = np.cumsum(parts, axis=0)
+        norm = np.linalg.norm(ahead, axis=1, keepdims=True)
+        ahead = ahead[norm[:, 0] > SMALLEST * norm[0]] / norm[norm > SMALLEST * norm[0], None]
+        if not len(ahead):
+            break
+        value, slopes = _climb(points, weights, ahead, sign)
+        i = value.argmax()
+        if value[i] <= best:
+            break
+        u, best, gradient = ahead[i], value[i], slopes[i]
+    return best, u
 
 
 def _climb(points, weights, u, sign):
@@ -57,7 +87,7 @@ def _climb(points, weights, u, sign):
     inner = u @ points.T
     active = (inner > 0) * weights
     value, gradient = (inner * active).sum(axis=1), active @ points
-    return (value, gradient) if sign is None else (value * sign, gradient * sign[:, None])
+    return (value, gradient) if sign is None else (value * sign, gradient * sign[..., None])
 
 
 def upper_bound(points, weights):

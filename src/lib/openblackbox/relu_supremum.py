@@ -14,6 +14,8 @@ from openblackbox.relu_sphere import PARALLEL, Plane, Space
 
 __all__ = ["Arrangement", "ReluSup", "relu_sup"]
 
+NEGLIGIBLE = 1e-150  # a row so much shorter than the largest entry; its square would underflow
+
 
 @dataclass(frozen=True)
 class ReluSup:
@@ -80,18 +82,16 @@ class Arrangement:
 
     def __init__(self, points):
         """Check and sort the points."""
-        points = np.array(points, dtype=float)
+        points = real_array("points", points)
         if points.ndim != 2 or 0 in points.shape:
             raise ValueError(
                 f"points: expected a matrix (n, k) with n, k >= 1, got the shape {points.shape}"
             )
-        if not np.isfinite(points).all():
-            raise ValueError("points: expected finite numbers, got nan or infinity")
         self.points = points
         self.scale = np.abs(points).max() or 1.0
         scaled = points / self.scale
         lengths = np.linalg.norm(scaled, axis=1)
-        self.kept = np.flatnonzero(lengths)
+        self.kept = np.flatnonzero(lengths > NEGLIGIBLE)
         scaled = scaled[self.kept]
         self.basis = _row_space(scaled / lengths[self.kept, None])
         self.dimension = len(self.basis)
@@ -107,7 +107,8 @@ def _row_space(units):
     if len(units) == 0:
         return np.zeros((0, k))
     _, values, basis = np.linalg.svd(units, full_matrices=False)
-    rank = int((values > PARALLEL * values[0]).sum())
+    # Above PARALLEL, so that rows of rank 3 do not merge into fewer than three.
+    rank = int((values > 10 * PARALLEL * values[0]).sum())
     return np.eye(k) if rank == k else basis[:rank]
 
 
@@ -160,7 +161,8 @@ def relu_sup(points, weights, *, rng=None, starts=64):
     Both are exact up to rounding; one and no dimension are immediate.
 
     *More dimensions*. `lower` is the best of an ascent from the directions of G, -G and from
-    random ones; so it is at least :math:`\|G\| / 2`. `upper` is
+    random ones, and the best few are carried on to the exact maximum of a face; it is at least
+    :math:`\|G\| / 2`. `upper` is
 
     .. math:: \tfrac12 \big( \|G\| + \max(q_+, q_-) \big), \qquad
               q_+ = \min_{s \ge 1} \Big[ \lambda_{\max} \Big( \frac s2 \sum_{w_i > 0} c_i e_i e_i^T
@@ -193,12 +195,9 @@ def relu_sup(points, weights, *, rng=None, starts=64):
     """
     arrangement = points if isinstance(points, Arrangement) else Arrangement(points)
     points = arrangement.points
-    weights = np.asarray(weights)
+    weights = real_array("weights", weights)
     if weights.shape != (len(points),):
         raise ValueError(f"weights: expected the shape {(len(points),)}, got {weights.shape}")
-    if weights.dtype.kind not in "fiub" or not np.isfinite(weights).all():
-        raise ValueError("weights: expected finite real numbers")
-    weights = weights.astype(float)
     starts = integer("starts", starts)
     size = np.abs(weights).max() or 1.0
     inner, scaled = arrangement.inner, weights[arrangement.kept] / size
@@ -228,3 +227,17 @@ def _evaluate(points, weights, direction):
     if abs(behind) > abs(ahead):
         ahead, direction = behind, -direction
     return float(abs(ahead)), direction, -1.0 if ahead < 0 else 1.0
+
+
+def real_array(name, values):
+    """Return a new array of finite floats, or raise ValueError."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name}: expected an array of numbers, got {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name}: expected real numbers, got an array of {array.dtype}")
+    array = array.astype(float)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name}: expected finite numbers, got nan or infinity")
+    return array

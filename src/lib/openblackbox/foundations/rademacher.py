@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from openblackbox.arguments import generator, integer
-from openblackbox.relu_supremum import Arrangement, ReluSup, relu_sup
+from openblackbox.relu_supremum import Arrangement, ReluSup, real_array, relu_sup
 
 __all__ = [
     "Arrangement",
@@ -132,13 +132,11 @@ def lift(X, radius):
            [-1. ,  2. ]])
     """
     radius = _positive("radius", radius)
-    X = np.array(X, dtype=float)
+    X = real_array("X", X)
     if X.ndim == 1:
         X = X[:, None]
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(f"X: expected n >= 1 samples, shape (n, d) or (n,), got {X.shape}")
-    if not np.isfinite(X).all():
-        raise ValueError("X: expected finite numbers, got nan or infinity")
     longest = np.linalg.norm(X, axis=1).max()
     if longest > radius * (1 + 1e-12):
         raise ValueError(f"X: expected samples in the ball of radius {radius}, one has {longest}")
