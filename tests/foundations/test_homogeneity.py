@@ -5,16 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openblackbox.foundations.homogeneity import (
-    OneHiddenLayer,
     balance,
     dead_directions,
-    inner_sizes,
     normalise,
     path_penalty,
     reduce_neurons,
-    rescale,
     weight_decay,
 )
+from openblackbox.foundations.one_hidden_layer import OneHiddenLayer, inner_sizes, rescale
 from scipy.optimize import linprog, minimize_scalar
 
 # |eta| c = 1.7 * 0.6 = 1.02 at M = 2

@@ -4,13 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from openblackbox.foundations.homogeneity import (
-    OneHiddenLayer,
-    balance,
-    path_penalty,
-    rescale,
-    weight_decay,
-)
+from openblackbox.foundations.homogeneity import balance, path_penalty, weight_decay
+from openblackbox.foundations.one_hidden_layer import OneHiddenLayer, rescale
 from openblackbox.foundations.penalised import descend, imbalance, penalised_loss
 
 

@@ -14,19 +14,15 @@ from openblackbox.foundations.one_hidden_layer import (
     array_of,
     inner_sizes,
     positive,
-    rescale,
 )
 
 __all__ = [
     "Balanced",
-    "OneHiddenLayer",
     "balance",
     "dead_directions",
-    "inner_sizes",
     "normalise",
     "path_penalty",
     "reduce_neurons",
-    "rescale",
     "weight_decay",
 ]
 
@@ -59,7 +55,8 @@ def weight_decay(net, *, alpha=1.0, radius=1.0):
 
     Examples
     --------
-    >>> from openblackbox.foundations.homogeneity import OneHiddenLayer, weight_decay
+    >>> from openblackbox.foundations.homogeneity import weight_decay
+    >>> from openblackbox.foundations.one_hidden_layer import OneHiddenLayer
     >>> weight_decay(OneHiddenLayer([2.0], [[3.0]], [1.0]), alpha=4.0)
     26.0
     """
@@ -97,7 +94,8 @@ def path_penalty(net, *, alpha=1.0, radius=1.0):
 
     Examples
     --------
-    >>> from openblackbox.foundations.homogeneity import OneHiddenLayer, path_penalty
+    >>> from openblackbox.foundations.homogeneity import path_penalty
+    >>> from openblackbox.foundations.one_hidden_layer import OneHiddenLayer
     >>> path_penalty(OneHiddenLayer([-2.0], [[3.0]], [4.0]), alpha=4.0)
     40.0
     """
@@ -127,7 +125,8 @@ def dead_directions(net):
 
     Examples
     --------
-    >>> from openblackbox.foundations.homogeneity import OneHiddenLayer, dead_directions
+    >>> from openblackbox.foundations.homogeneity import dead_directions
+    >>> from openblackbox.foundations.one_hidden_layer import OneHiddenLayer
     >>> dead_directions(OneHiddenLayer([1.0, 0.0, 0.0], [[0.0], [2.0], [0.0]], [0.0, 0.0, 0.0]))
     array([ True,  True, False])
     """
@@ -186,7 +185,8 @@ def balance(net, *, alpha=1.0, radius=1.0):
 
     Examples
     --------
-    >>> from openblackbox.foundations.homogeneity import OneHiddenLayer, balance
+    >>> from openblackbox.foundations.homogeneity import balance
+    >>> from openblackbox.foundations.one_hidden_layer import OneHiddenLayer
     >>> balanced = balance(OneHiddenLayer([1.0], [[16.0]], [0.0]))
     >>> balanced.scales, balanced.network.eta, balanced.network.w
     (array([4.]), array([4.]), array([[4.]]))
@@ -233,7 +233,8 @@ def normalise(net, *, radius=1.0):
 
     Examples
     --------
-    >>> from openblackbox.foundations.homogeneity import OneHiddenLayer, normalise
+    >>> from openblackbox.foundations.homogeneity import normalise
+    >>> from openblackbox.foundations.one_hidden_layer import OneHiddenLayer
     >>> unit = normalise(OneHiddenLayer([2.0], [[3.0]], [4.0]))
     >>> unit.eta, unit.w, unit.b
     (array([10.]), array([[0.6]]), array([0.8]))
@@ -280,7 +281,8 @@ def reduce_neurons(net, x, *, radius=1.0):
 
     Examples
     --------
-    >>> from openblackbox.foundations.homogeneity import OneHiddenLayer, reduce_neurons
+    >>> from openblackbox.foundations.homogeneity import reduce_neurons
+    >>> from openblackbox.foundations.one_hidden_layer import OneHiddenLayer
     >>> twice = OneHiddenLayer([1.0, 2.0], [[1.0], [1.0]], [0.0, 0.0])
     >>> reduce_neurons(twice, [[0.5]]).eta
     array([3.])

@@ -9,8 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from openblackbox.arguments import integer
-from openblackbox.foundations.homogeneity import inner_sizes, path_penalty, weight_decay
-from openblackbox.foundations.one_hidden_layer import OneHiddenLayer, array_of, positive
+from openblackbox.foundations.homogeneity import path_penalty, weight_decay
+from openblackbox.foundations.one_hidden_layer import (
+    OneHiddenLayer,
+    array_of,
+    inner_sizes,
+    positive,
+)
 
 __all__ = ["Descent", "Objective", "descend", "imbalance", "penalised_loss"]
 
@@ -38,7 +43,7 @@ def imbalance(net):
 
     Examples
     --------
-    >>> from openblackbox.foundations.homogeneity import OneHiddenLayer
+    >>> from openblackbox.foundations.one_hidden_layer import OneHiddenLayer
     >>> from openblackbox.foundations.penalised import imbalance
     >>> imbalance(OneHiddenLayer([3.0], [[2.0]], [1.0]))
     array([4.])
@@ -109,7 +114,7 @@ def penalised_loss(net, x, y, *, penalty, strength=0.0, alpha=1.0, radius=1.0):
 
     Examples
     --------
-    >>> from openblackbox.foundations.homogeneity import OneHiddenLayer
+    >>> from openblackbox.foundations.one_hidden_layer import OneHiddenLayer
     >>> from openblackbox.foundations.penalised import penalised_loss
     >>> net = OneHiddenLayer([1.0], [[2.0]], [0.0])
     >>> at = penalised_loss(net, [[1.0]], [3.0], penalty="decay", strength=0.5)
@@ -202,7 +207,7 @@ def descend(net, x, y, *, penalty, step, steps, strength=0.0, alpha=1.0, radius=
 
     Examples
     --------
-    >>> from openblackbox.foundations.homogeneity import OneHiddenLayer
+    >>> from openblackbox.foundations.one_hidden_layer import OneHiddenLayer
     >>> from openblackbox.foundations.penalised import descend
     >>> net = OneHiddenLayer([1.0], [[1.0]], [0.0])
     >>> path = descend(net, [[1.0]], [0.0], penalty="path", step=0.5, steps=1)
