@@ -5,20 +5,18 @@ import pytest
 from openblackbox.foundations.autodiff import Node, gradient, vjp
 from openblackbox.foundations.autodiff_graph import watchers
 from openblackbox.foundations.autodiff_nodes import relu, tanh
-from openblackbox.foundations.checkpointing import checkpoint, measure_memory, stored_bytes
+from openblackbox.foundations.checkpointing import chain, checkpoint, measure_memory, stored_bytes
 
 ROWS, WIDTH = 16, 8
 BYTES = ROWS * WIDTH * 8
 
 
-def layers(x, *weights):
-    for weight in weights:
-        x = relu(x @ weight + 0.1)
-    return x
+def layer(x, weight):
+    return relu(x @ weight + 0.1)
 
 
 def deep(n_layers, segment, *, shared=False):
-    """Return a loss, its leaves, and a function that computes both from scratch."""
+    """Return a function that computes a loss and its gradients from scratch."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((ROWS, WIDTH))
     weights = [
@@ -27,11 +25,7 @@ def deep(n_layers, segment, *, shared=False):
     used = weights * n_layers if shared else weights
 
     def run():
-        y = Node(x)
-        for start in range(0, n_layers, segment or n_layers):
-            part = used[start : start + (segment or n_layers)]
-            y = checkpoint(layers, y, *part) if segment else layers(y, *part)
-        loss = y.sum()
+        loss = chain(layer, x, used, segment=segment).sum()
         return [loss.value.copy(), *gradient(loss, weights)]
 
     return run
@@ -72,8 +66,8 @@ def test_what_is_stored():
     assert stored_bytes(x.T) == 0
     assert stored_bytes(y + y * y) == 480
     assert stored_bytes(y.sum()) == 168
-    assert stored_bytes(checkpoint(layers, x, w)) == 160
-    assert stored_bytes(layers(x, w)) == 480
+    assert stored_bytes(checkpoint(layer, x, w)) == 160
+    assert stored_bytes(layer(x, w)) == 480
 
 
 def test_memory_is_counted_while_it_is_held():
@@ -148,3 +142,15 @@ def test_a_function_that_changes_its_mind_is_an_error():
 def test_a_function_must_return_a_node():
     with pytest.raises(TypeError, match=r"^function: expected to return a Node, got float"):
         checkpoint(lambda x: 1.0, 2.0)
+
+
+@pytest.mark.parametrize("segment", [0, -1, 1.5, "all"])
+def test_the_length_of_a_segment_is_a_positive_integer(segment):
+    with pytest.raises(ValueError, match=r"^segment: expected a positive integer"):
+        chain(layer, np.ones((2, 2)), [Node(np.ones((2, 2)))], segment=segment)
+
+
+def test_a_chain_without_layers_is_its_input():
+    x = Node(2.0)
+    assert chain(layer, x, []) is x
+    assert chain(layer, x, [], segment=3) is x

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from openblackbox.arguments import integer
 from openblackbox.foundations import autodiff_graph
 from openblackbox.foundations.autodiff import Node, tape, vjp
 from openblackbox.foundations.autodiff_graph import as_node
 
-__all__ = ["Memory", "checkpoint", "measure_memory", "stored_bytes"]
+__all__ = ["Memory", "chain", "checkpoint", "measure_memory", "stored_bytes"]
 
 
 def checkpoint(function, x, *parameters):
@@ -78,6 +79,61 @@ def checkpoint(function, x, *parameters):
         return [next(found) if need else None for need in needed]
 
     return Node(value, parents=inputs, pullback=pullback, name="checkpoint")
+
+
+def chain(layer, x, parameters, *, segment=None):
+    r"""Apply a layer once for each parameter, with a checkpoint after every few layers.
+
+    Parameters
+    ----------
+    layer : callable
+        Maps a node and a parameter to a node.
+    x : Node or array_like
+        What goes into the first layer.
+    parameters : sequence of Node
+        One for each layer, in order; the same node may occur several times.
+    segment : int, optional
+        The number of layers between two checkpoints; without it everything is stored.
+
+    Returns
+    -------
+    Node
+        What comes out of the last layer.
+
+    Raises
+    ------
+    ValueError
+        If ``segment`` is not a positive integer.
+
+    Notes
+    -----
+    With L layers that store a bytes each, of which c are the output, the activations take a L
+    bytes at most, or c L / s + a s with checkpoints every s layers (s a divisor of L).
+
+    Defined in the chapter Computational graphs.
+
+    Examples
+    --------
+    >>> from openblackbox.foundations.autodiff import Node, gradient
+    >>> from openblackbox.foundations.checkpointing import chain
+    >>> w = Node(3.0)
+    >>> y = chain(lambda y, w: w * y, 1.0, [w] * 4, segment=2)
+    >>> y, gradient(y, [w])
+    (Node(checkpoint, 81.0), [array(108.)])
+    """
+
+    def apply(y, *parameters):
+        for parameter in parameters:
+            y = layer(y, parameter)
+        return y
+
+    y, parameters = as_node(x), list(parameters)
+    if segment is None:
+        return apply(y, *parameters)
+    segment = integer("segment", segment)
+    for start in range(0, len(parameters), segment):
+        y = checkpoint(apply, y, *parameters[start : start + segment])
+    return y
 
 
 def _buffer(array):
