@@ -84,7 +84,7 @@ def sign_vectors(n: int) -> np.ndarray:
 
     Notes
     -----
-    Memory and time :math:`O(n 2^n)`. Defined in the chapter From the excess risk to the complexity.
+    Memory and time :math:`O(n 2^n)`. Defined in the chapter Rademacher complexity.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def expected_supremum(T, *, absolute: bool = False) -> float:
 
     Notes
     -----
-    Enumeration, :math:`O(k n 2^n)`. Defined in the chapter From the excess risk to the complexity.
+    Enumeration, :math:`O(k n 2^n)`. Defined in the chapter Rademacher complexity.
 
     Examples
     --------
@@ -176,7 +176,7 @@ def contraction_sides(
     -----
     For functions with Lipschitz constant L the ratio is at most L without absolute values (if
     ``before`` is positive); with absolute values, and functions that vanish at 0, at most 2 L.
-    Defined in the chapter From the excess risk to the complexity.
+    Defined in the chapter Rademacher complexity.
 
     Examples
     --------
@@ -236,7 +236,7 @@ def largest_ratio(vectors, *, size: int, phi: Callable = np.abs) -> Contraction:
     -----
     The sums of all vectors with all signs are computed once; a subset costs :math:`2^n` maxima.
     Differences of ratios below one part in a billion are taken for rounding.
-    Defined in the chapter From the excess risk to the complexity.
+    Defined in the chapter Rademacher complexity.
 
     Examples
     --------
@@ -284,7 +284,7 @@ def mean_absolute_sum(n: int) -> float:
 
     Notes
     -----
-    Exact integers, rounded once. Defined in the chapter From the excess risk to the complexity.
+    Exact integers, rounded once. Defined in the chapter Rademacher complexity.
 
     References
     ----------
