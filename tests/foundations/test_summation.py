@@ -47,6 +47,10 @@ def test_the_sum_is_the_one_that_is_written():
         assert result.dtype == np.float32
         assert result[0] == expected
         assert sum_in_order(network, [1.0], dtype=np.float64)[0] == 1 + 2**-23
+    assert sum_in_order(network, [1.0], order=[2, 0, 1])[0] == 1
+    for bad in ([0, 1], [0, 1, 1], [0, 1, 3]):
+        with pytest.raises(ValueError, match="order: expected the numbers from 0 to 2"):
+            sum_in_order(network, [1.0], order=bad)
     network = some_network(8, 0)
     x = np.linspace(-1, 1, 7)
     assert np.allclose(

@@ -115,16 +115,16 @@ def test_small_functions(knots, values, width):
     assert floats.certificate.error < 1e-15
 
 
-@pytest.mark.claim("LN-26", counterexample=True)
+@pytest.mark.claim("LN-26")
 def test_m_pieces_need_not_fit_into_m_neurons_and_k_plus_1_neurons_are_exact():
-    # Read as "m pieces, m neurons", the statement fails for two pieces.
+    # The number is the best possible: m pieces in m neurons fails for two pieces.
     knots, values = [-1, 0, 1], [HALF - 2, HALF, HALF - 2]
     result = checked(knots, values, 1)
     assert result.certificate.function.pieces == 2
     assert result.width == 3
     x = np.linspace(-1, 1, 2001)
     assert best_two_neurons(x, 0.5 - 2 * np.abs(x)).rms == pytest.approx(0.14466, rel=1e-4)
-    # Corrected: never more than one neuron above the number of pieces, and nothing is approximated.
+    # As printed and better: one neuron more than pieces is enough, and nothing is approximated.
     rng = np.random.default_rng(0)
     for k in (1, 2, 5, 12):
         knots = [-20, *sorted(rng.choice(np.arange(-19, 20), k - 1, replace=False)), 20]

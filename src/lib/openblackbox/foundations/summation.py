@@ -49,7 +49,7 @@ def absolute_sum(network: ReLUNetwork, x):
     return np.maximum(np.outer(np.asarray(x, float), weights) + biases, 0) @ np.abs(outer)
 
 
-def sum_in_order(network: ReLUNetwork, x, *, dtype=np.float32):
+def sum_in_order(network: ReLUNetwork, x, *, order=None, dtype=np.float32):
     r"""Evaluate a network in a given arithmetic, adding its neurons one after another.
 
     Parameters
@@ -58,6 +58,9 @@ def sum_in_order(network: ReLUNetwork, x, *, dtype=np.float32):
         One input, one hidden layer, one output, no output bias.
     x : array of shape (n,)
         Points.
+    order : sequence of int, optional
+        The positions of the neurons in the order in which they are added; all, as they stand, when
+        omitted.
     dtype : floating type
         Parameters, points and every operation are rounded to it.
 
@@ -69,7 +72,7 @@ def sum_in_order(network: ReLUNetwork, x, *, dtype=np.float32):
     Raises
     ------
     ValueError
-        If the network is another one.
+        If the network is another one, or ``order`` is no order of its neurons.
 
     Notes
     -----
@@ -83,6 +86,11 @@ def sum_in_order(network: ReLUNetwork, x, *, dtype=np.float32):
     array([1. , 0.5], dtype=float32)
     """
     outer, weights, biases = _parameters(network, dtype)
+    if order is not None:
+        order = np.asarray(order)
+        if not np.array_equal(np.sort(order, axis=None), np.arange(len(outer))):
+            raise ValueError(f"order: expected the numbers from 0 to {len(outer) - 1}")
+        outer, weights, biases = outer[order], weights[order], biases[order]
     before = np.multiply.outer(np.asarray(x, dtype), weights) + biases
     return np.add.accumulate(np.maximum(before, 0) * outer, axis=1)[:, -1]
 
