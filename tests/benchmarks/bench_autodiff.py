@@ -3,7 +3,7 @@
 *Step*: value and gradient of the cross-entropy of a network with two hidden layers of ReLUs, for
 one batch, in double precision on one thread; torch in its eager mode. *Stored*: the most bytes that
 activations held at one time, counted as arrays, for a value and its gradient through layers
-`relu(y @ w + 0.01)` of 2048 by 64 numbers, with a checkpoint every 2, 4 or 6 layers, beside the same
+`relu(y @ w + 0.01)` of 2048 by 64 numbers, with a checkpoint every 2, 4 or 6 layers, beside those
 without. *Arrays*: the peak of all that numpy allocated, adjoints and temporary arrays too. The last
 column is the first of the two numbers before it, divided by the second.
 """

@@ -27,8 +27,9 @@ def tape(output):
 
     Notes
     -----
-    No recursion, so that the depth of a graph has no limit. Defined in the chapter Computational
-    graphs.
+    No recursion, so that the depth of a graph has no limit.
+
+    Defined in the chapter Computational graphs.
 
     Examples
     --------

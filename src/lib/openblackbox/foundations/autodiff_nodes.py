@@ -248,8 +248,9 @@ def cross_entropy(scores, labels):
 
     Notes
     -----
-    One node, whose pullback is the softmax minus the labels, over n. Defined in the chapter
-    Computational graphs.
+    One node, whose pullback is the softmax minus the labels, over n.
+
+    Defined in the chapter Computational graphs.
 
     Examples
     --------
