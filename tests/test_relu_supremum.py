@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from openblackbox.relu_interval import ascend, upper_bound
+from openblackbox.relu_sphere import BATCH, Circles, Plane, Space
 from openblackbox.relu_supremum import Arrangement, relu_sup
 
 
@@ -246,6 +247,82 @@ def test_points_are_copied():
     assert relu_sup(arrangement, [1, 1]).value == pytest.approx(2**0.5, rel=1e-14)
 
 
+# The parts.
+
+
+@pytest.mark.parametrize("kind, k", [(Plane, 2), (Space, 3)])
+def test_the_parts_return_unit_vectors(kind, k):
+    """On an arc, in a cell, on an edge and at a vertex."""
+    rng = np.random.default_rng(k)
+    for n in (3, 4, 6, 30):
+        for _ in range(10):
+            points, weights = rng.standard_normal((n, k)), rng.standard_normal(n)
+            u = kind(points).direction(weights)
+            assert np.linalg.norm(u) == pytest.approx(1, abs=1e-12)
+
+
+def test_gradients_on_half_the_circle():
+    rng = np.random.default_rng(0)
+    points, weights = rng.standard_normal((7, 2)), rng.standard_normal(7)
+    circle = Circles(points[None, :, 0], points[None, :, 1])
+    kinks = np.stack(circle.kinks, axis=-1)[0]
+    assert np.linalg.norm(kinks, axis=1) == pytest.approx(np.ones(7), rel=1e-14)
+    ends = np.vstack([kinks[1:], -kinks[:1]])
+    middles = kinks + ends
+    shares = weights[circle.order]
+    gradients = np.concatenate([circle.gradients(shares, a) for a in (circle.x, circle.y)]).T
+    expected = (weights * (middles @ points.T > 0)) @ points
+    # The parts of flipped points are missing nowhere: half the circle starts with them active.
+    assert gradients == pytest.approx(expected, rel=1e-12)
+    assert circle.following(np.array([[1.0, 2.0, 3.0]])).tolist() == [[2, 3, -1]]
+
+
+def test_best_of_two_circles():
+    """The first circle has the sum (u_1)_+ + (u_2)_+, the second half of it less a kink."""
+    x, y = np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[0.0, 1.0], [0.0, 1.0]])
+    circles = Circles(x, y)
+    gx, gy = (circles.gradients(np.array([[1.0, 1.0], [3.0, -1.0]]), a) for a in (x, y))
+    value, circle, u = circles.best(gx, gy, np.array([[[1.0], [3.0]], [[1.0], [-1.0]]]))
+    assert (value, circle) == (3, 1)
+    assert u.tolist() in ([1, 0], [-1, 0])
+    gx, gy = (circles.gradients(np.array([[3.0, 4.0], [3.0, -1.0]]), a) for a in (x, y))
+    value, circle, u = circles.best(gx, gy, np.array([[[3.0], [3.0]], [[4.0], [-1.0]]]))
+    assert (value, circle) == (pytest.approx(5, rel=1e-14), 0)
+    assert np.abs(u) == pytest.approx([0.6, 0.8], rel=1e-14)
+
+
+def test_candidates_are_gradients_of_cells(monkeypatch):
+    rng = np.random.default_rng(1)
+    active = np.array(list(itertools.product((0, 1), repeat=6)))
+    seen = []
+
+    def record(self, gradients, *_):
+        seen.append(gradients)
+        return np.array([1.0, 0, 0])
+
+    monkeypatch.setattr(Space, "_largest", record)
+    for _ in range(20):
+        points, weights = rng.standard_normal((6, 3)), rng.standard_normal(6)
+        Space(points).direction(weights)
+        sums = (active * weights) @ points
+        for gradient in seen.pop():
+            assert np.linalg.norm(sums - gradient, axis=1).min() < 1e-12
+
+
+def test_the_best_candidate_is_found_in_any_batch():
+    """Candidates that all look promising are all tried, whatever their order."""
+    rng = np.random.default_rng(0)
+    points, weights = rng.standard_normal((8, 3)), rng.uniform(0.5, 1, 8)
+    directions = rng.standard_normal((4 * BATCH, 3))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    values = np.abs(h(points, weights, np.vstack([directions, -directions])))
+    mass = weights * np.linalg.norm(points, axis=1)
+    for scale in (100, 100 * rng.uniform(1, 2, (4 * BATCH, 1))):
+        u = Space(points)._largest(scale * directions, np.zeros(3), mass, 0.0, None)
+        found = np.abs(h(points, weights, np.vstack([u, -u]))).max()
+        assert found == pytest.approx(values.max(), rel=1e-12)
+
+
 # Above three dimensions.
 
 
@@ -288,6 +365,17 @@ def test_upper_bound_against_a_grid():
         even = max(even, (top + plus.sum() / (2 * s[:, 0, 0])).min())
     expected = (np.linalg.norm(weights @ points) + even) / 2
     assert upper_bound(points, weights) == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_interval_is_made_of_the_bound():
+    rng = np.random.default_rng(6)
+    points, weights = rng.standard_normal((20, 6)), rng.standard_normal(20)
+    upper = relu_sup(points, weights, rng=rng).upper
+    assert upper == pytest.approx(upper_bound(points, weights), rel=1e-8)
+    # In a subspace of dimension 5: the same, in its coordinates.
+    flat = points[:, :5] @ rotation(rng, 8)[:5]
+    upper = relu_sup(flat, weights, rng=rng).upper
+    assert upper == pytest.approx(upper_bound(flat, weights), rel=1e-6)
 
 
 def test_the_interval_scales():

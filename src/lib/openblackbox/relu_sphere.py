@@ -13,6 +13,7 @@ import numpy as np
 
 PARALLEL = 1e-12  # unit vectors at this distance are one
 BATCH = 256  # candidates that are evaluated together
+BLOCK = 8192  # points around the circles that are handled together: they fit in the cache
 
 
 class Circles:
@@ -141,63 +142,28 @@ class Space:
         kept, self.label = np.unique(first, return_inverse=True)
         self.opposite = (units * units[first]).sum(axis=1) < 0
         self.normals = units[kept]
-        self._frames()
-
-    def _frames(self):
-        """Choose coordinates for each great circle and sort the other points around it."""
-        normals, n = self.normals, len(self.normals)
-        axes = np.eye(3)[np.abs(normals).argmin(axis=1)]
-        a = np.cross(normals, axes)
-        a /= np.linalg.norm(a, axis=1, keepdims=True)
-        self.frames = np.stack([a, np.cross(normals, a), normals], axis=1)
-        x, y, height = (_off_diagonal(part @ normals.T) for part in self.frames.swapaxes(0, 1))
-        self.circles = circles = Circles(x, y)
-        self.height = circles.sort(height) * circles.sign
-        self.next_height = circles.following(self.height)
-        self.others = circles.sort(_off_diagonal(np.tile(np.arange(n), (n, 1))))
+        n = len(kept)
+        step = max(1, BLOCK // n)
+        self.blocks = [
+            _Block(self.normals, np.arange(i, min(i + step, n))) for i in range(0, n, step)
+        ]
 
     def direction(self, weights):
         r"""Return a unit u or -u at which :math:`|h|` is largest."""
-        circles, mass = self.circles, weights * self.lengths
         b = (weights * self.opposite) @ self.points
-        c = np.bincount(self.label, mass, len(self.normals))
-        # b and the total gradient in the coordinates of each circle, as columns.
-        b_here = (self.frames @ b).T[:, :, None]
-        total = (self.frames @ (2 * b + c @ self.normals)).T[:, :, None]
-        on_circle = c[self.others]
-        gx, gy, gz = (
-            circles.gradients(on_circle, flipped) + shift
-            for flipped, shift in zip((circles.x, circles.y, self.height), b_here, strict=True)
-        )
-        value, circle, direction = circles.best(gx, gy, total)
-        u = direction @ self.frames[circle, :2]
-        candidates = [
-            self._inside(h, side, value)
-            for side, z in ((1, gz + c[:, None]), (-1, gz))
-            for h in ((gx, gy, z), (total[0] - gx, total[1] - gy, total[2] - z))
+        c = np.bincount(self.label, weights * self.lengths, len(self.normals))
+        total = 2 * b + c @ self.normals
+        edges = [block.edges(b, c, total) for block in self.blocks]
+        value, u = max((edge[:2] for edge in edges), key=lambda pair: pair[0])
+        gradients = [
+            block.cells(g, c, total, value)
+            for block, (*_, g) in zip(self.blocks, edges, strict=True)
         ]
-        gradients = np.concatenate(candidates)
-        return self._largest(gradients, b, c, value, u)
-
-    def _inside(self, h, side, value):
-        """Return the gradients longer than value that three edges of their cell let pass."""
-        norms = h[0] * h[0] + h[1] * h[1] + h[2] * h[2]
-        where = np.nonzero(norms > value**2)
-        hx, hy, hz = (part[where] for part in h)
-        circles = self.circles
-        left = circles.x[where] * hx + circles.y[where] * hy + self.height[where] * hz
-        right = (
-            circles.next_x[where] * hx + circles.next_y[where] * hy + self.next_height[where] * hz
-        )
-        above = side * hz
-        keep = ((left >= 0) & (right <= 0) & (above >= 0)) | (
-            (left <= 0) & (right >= 0) & (above <= 0)
-        )
-        local = np.stack([hx[keep], hy[keep], hz[keep]], axis=1)
-        return np.einsum("ij,ijk->ik", local, self.frames[where[0][keep]])
+        return self._largest(np.concatenate(gradients), b, c, value, u)
 
     def _largest(self, gradients, b, c, value, u):
         """Evaluate h in the directions of gradients, the longest first, until none can win."""
+        total = 2 * b + c @ self.normals
         norms = np.linalg.norm(gradients, axis=1)
         order = norms.argsort()[::-1]
         for start in range(0, len(order), BATCH):
@@ -207,17 +173,77 @@ class Space:
                 break
             directions = gradients[batch] / norms[batch, None]
             inner = directions @ self.normals.T
-            linear = directions @ b
-            ahead = np.abs(np.maximum(inner, 0) @ c + linear)
-            behind = np.abs(np.maximum(-inner, 0) @ c - linear)
-            values = np.maximum(ahead, behind)
+            ahead = np.maximum(inner, 0, out=inner) @ c + directions @ b
+            behind = ahead - directions @ total
+            values = np.maximum(np.abs(ahead), np.abs(behind))
             i = values.argmax()
             if values[i] > value:
                 value, u = values[i], directions[i]
         return u
 
 
-def _off_diagonal(square):
-    """Return an (n, n) array without its diagonal, shape (n, n - 1)."""
-    n = len(square)
-    return square.ravel()[1:].reshape(n - 1, n + 1)[:, :-1].reshape(n, n - 1)
+class _Block:
+    """Some of the great circles, with coordinates of their own, and the points around each."""
+
+    def __init__(self, normals, rows):
+        """Choose coordinates for each great circle and sort the other points around it."""
+        self.rows, normal = rows, normals[rows]
+        axes = np.eye(3)[np.abs(normal).argmin(axis=1)]
+        a = np.cross(normal, axes)
+        a /= np.linalg.norm(a, axis=1, keepdims=True)
+        self.frames = np.stack([a, np.cross(normal, a), normal], axis=1)
+        others = np.arange(len(normals) - 1)
+        others = others + (others >= rows[:, None])
+        x, y, height = (
+            np.take_along_axis(part @ normals.T, others, axis=1)
+            for part in self.frames.swapaxes(0, 1)
+        )
+        self.circles = circles = Circles(x, y)
+        self.others = circles.sort(others)
+        self.height = circles.sort(height) * circles.sign
+        self.next_height = circles.following(self.height)
+
+    def edges(self, b, c, total):
+        """Return the largest value on the circles, where it is, and the gradients around them."""
+        circles, on_circle = self.circles, c[self.others]
+        # Vectors in the coordinates of each circle, as columns.
+        shift, total = ((self.frames @ vector).T[:, :, None] for vector in (b, total))
+        g = [
+            circles.gradients(on_circle, flipped) + part
+            for flipped, part in zip((circles.x, circles.y, self.height), shift, strict=True)
+        ]
+        value, circle, direction = circles.best(*g[:2], total)
+        return value, direction @ self.frames[circle, :2], g
+
+    def cells(self, g, c, total, value):
+        """Return the gradients longer than value that three edges of their cell let pass."""
+        gx, gy, gz = g
+        total = (self.frames @ total).T[:, :, None]
+        found = []
+        for side, z in ((1, gz + c[self.rows, None]), (-1, gz)):
+            for h in ((gx, gy, z), (total[0] - gx, total[1] - gy, total[2] - z)):
+                found.append(self._inside(h, side, value))
+        return np.concatenate(found)
+
+    def _inside(self, h, side, value):
+        """Return the gradients h of cells on one side of the circles that may win."""
+        norms = h[0] * h[0]
+        norms += h[1] * h[1]
+        norms += h[2] * h[2]
+        where = np.flatnonzero(norms > value**2)
+        hx, hy, hz = (part.ravel()[where] for part in h)
+        circles = self.circles
+        ends = (
+            (circles.x, circles.y, self.height),
+            (circles.next_x, circles.next_y, self.next_height),
+        )
+        left, right = (
+            x.ravel()[where] * hx + y.ravel()[where] * hy + height.ravel()[where] * hz
+            for x, y, height in ends
+        )
+        above = side * hz
+        keep = ((left >= 0) & (right <= 0) & (above >= 0)) | (
+            (left <= 0) & (right >= 0) & (above <= 0)
+        )
+        local = np.stack([hx[keep], hy[keep], hz[keep]], axis=1)
+        return np.einsum("ij,ijk->ik", local, self.frames[where[keep] // norms.shape[1]])
