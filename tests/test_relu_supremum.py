@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from openblackbox.relu_interval import ascend, upper_bound
+from openblackbox.relu_interval import _climb, _settle, ascend, upper_bound
 from openblackbox.relu_sphere import BATCH, Circles, Plane, Space
 from openblackbox.relu_supremum import Arrangement, relu_sup
 
@@ -291,6 +291,20 @@ def test_best_of_two_circles():
     assert np.abs(u) == pytest.approx([0.6, 0.8], rel=1e-14)
 
 
+def test_the_best_of_the_edges_is_a_value_on_a_circle():
+    rng = np.random.default_rng(2)
+    points, weights = rng.standard_normal((9, 3)), rng.standard_normal(9)
+    space = Space(points)
+    opposite, c = space.opposite * weights, weights * np.linalg.norm(points, axis=1)
+    b = opposite @ points
+    for block in space.blocks:
+        value, u, _ = block.edges(b, c, weights @ points)
+        assert np.linalg.norm(u) == pytest.approx(1, rel=1e-13)
+        assert np.abs(space.normals @ u).min() < 1e-14
+        values = np.abs(h(points, weights, np.array([u, -u])))
+        assert values.max() == pytest.approx(value, rel=1e-12)
+
+
 def test_candidates_are_gradients_of_cells(monkeypatch):
     rng = np.random.default_rng(1)
     active = np.array(list(itertools.product((0, 1), repeat=6)))
@@ -385,6 +399,23 @@ def test_the_interval_scales():
     other = relu_sup(6 * points, 0.5 * weights, rng=np.random.default_rng(0))
     assert other.lower == pytest.approx(3 * one.lower, rel=1e-6)
     assert other.upper == pytest.approx(3 * one.upper, rel=1e-8)
+
+
+def test_the_steps_of_the_ascent():
+    rng = np.random.default_rng(8)
+    points, weights = rng.standard_normal((9, 5)), rng.standard_normal(9)
+    u = rng.standard_normal((4, 5))
+    u /= np.linalg.norm(u, axis=1, keepdims=True)
+    gradients = ((u @ points.T > 0) * weights) @ points
+    signs = np.array([1.0, -1, 1, -1])
+    for sign, factor in ((None, np.ones(4)), (signs, signs)):
+        value, gradient = _climb(points, weights, u, sign)
+        assert value == pytest.approx(factor * h(points, weights, u), rel=1e-12)
+        assert gradient == pytest.approx(factor[:, None] * gradients, rel=1e-12)
+    for start in u:
+        value, end = _settle(points, weights, start, np.float64(-1))
+        assert value == pytest.approx(-h(points, weights, end)[0], rel=1e-12)
+        assert value >= -h(points, weights, start)[0]
 
 
 def test_the_ascent_climbs():
