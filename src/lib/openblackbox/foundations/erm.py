@@ -17,8 +17,10 @@ __all__ = ["Certificate", "CertifiedFit", "certify", "fit_certified", "outer_nor
 class CertifiedFit(Certificate):
     r"""An empirical risk minimiser, up to a proved gap.
 
-    Attributes
+    Parameters
     ----------
+    risk, gap, norm : float
+        As in `Certificate`.
     net : openblackbox.foundations.one_hidden_layer.OneHiddenLayer
         The network, with :math:`\|w_j\|^2 + b_j^2/M^2 = 1` for each neuron.
     risks, gaps : arrays of shape (steps + 1,)

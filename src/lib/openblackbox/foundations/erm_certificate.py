@@ -19,7 +19,7 @@ __all__ = ["Certificate", "certify", "outer_norm"]
 class Certificate:
     r"""How far a network of the class is from the smallest empirical risk.
 
-    Attributes
+    Parameters
     ----------
     risk : float
         The empirical risk :math:`\hat{\mathcal R}(f) = \frac1n \sum_i \ell(y_i, f(x_i))`.
