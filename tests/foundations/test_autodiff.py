@@ -10,7 +10,7 @@ from openblackbox.foundations.autodiff_nodes import cross_entropy, exp, log, rel
 from openblackbox.networks import ReLUNetwork
 
 
-def beside_torch(function, *arrays, rtol=1e-13):
+def check_beside_torch(function, *arrays, rtol=1e-13):
     """Compare the value and the transposed Jacobian of a function with those of torch."""
     nodes = [Node(array) for array in arrays]
     tensors = [torch.tensor(node.value, requires_grad=True) for node in nodes]
@@ -42,8 +42,8 @@ SHAPES = [((3,), (3,)), ((), (2, 3)), ((2, 1), (1, 3)), ((4, 1, 3), (2, 1)), ((1
 @pytest.mark.parametrize("name", BINARY)
 def test_arithmetic_with_broadcasting(name, shapes):
     a, b = (normal(i, *shape) for i, shape in enumerate(shapes))
-    beside_torch(BINARY[name], a, b)
-    beside_torch(BINARY[name], b, a)
+    check_beside_torch(BINARY[name], a, b)
+    check_beside_torch(BINARY[name], b, a)
 
 
 MATRICES = [
@@ -61,12 +61,12 @@ MATRICES = [
 @pytest.mark.parametrize("shapes", MATRICES, ids=str)
 def test_matmul(shapes):
     a, b = (normal(i, *shape) for i, shape in enumerate(shapes))
-    beside_torch(lambda a, b: a @ b, a, b)
+    check_beside_torch(lambda a, b: a @ b, a, b)
 
 
 def test_numbers_and_arrays_on_either_side():
     x = np.array([1.5, -2.0])
-    beside_torch(lambda a: (2 - a) * 3 + 1 / a - a / 4 + (-a), x)
+    check_beside_torch(lambda a: (2 - a) * 3 + 1 / a - a / 4 + (-a), x)
     matrix = np.array([[1.0, 2.0], [3.0, 5.0]])
     node = Node(x)
     for product in (matrix @ node, matrix * node, matrix + node, matrix - node, matrix / node):
@@ -77,7 +77,7 @@ def test_numbers_and_arrays_on_either_side():
 
 @pytest.mark.parametrize("power", [0, 1, 2, 3, -1, 0.5])
 def test_powers(power):
-    beside_torch(lambda a: a**power, np.array([0.5, 2.0, 3.0]))
+    check_beside_torch(lambda a: a**power, np.array([0.5, 2.0, 3.0]))
 
 
 def test_powers_at_zero():
@@ -123,8 +123,8 @@ def test_sums(axis):
 
 
 def test_shapes_are_changed_and_changed_back():
-    beside_torch(lambda a: a.reshape(3, 4) * 2, normal(0, 2, 6))
-    beside_torch(lambda a: a.T, normal(0, 2, 6))
+    check_beside_torch(lambda a: a.reshape(3, 4) * 2, normal(0, 2, 6))
+    check_beside_torch(lambda a: a.T, normal(0, 2, 6))
     a = Node(normal(0, 2, 3, 4))
     turned = a.transpose(2, 0, 1)
     assert turned.shape == (4, 2, 3)
@@ -174,7 +174,9 @@ def test_one_backward_sweep_gives_all_derivatives_of_a_network_with_fan_out():
         s = (h @ b).sigmoid() if torch.is_tensor(x) else sigmoid(h @ b)
         return ((s * h + h[:, :1]) @ c).sum()
 
-    beside_torch(network, *(normal(i, *s) for i, s in enumerate([(7, 5), (5, 4), (4, 4), (4, 2)])))
+    check_beside_torch(
+        network, *(normal(i, *s) for i, s in enumerate([(7, 5), (5, 4), (4, 4), (4, 2)]))
+    )
 
 
 @pytest.mark.claim("LN-05")

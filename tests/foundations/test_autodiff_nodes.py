@@ -33,7 +33,7 @@ ACTIVATIONS = {
 }
 
 
-def compare(function, oracle, *arrays, rtol=1e-13):
+def check_beside_torch(function, oracle, *arrays, rtol=1e-13):
     nodes = [Node(array) for array in arrays]
     tensors = [torch.tensor(node.value, requires_grad=True) for node in nodes]
     output, expected = function(*nodes), oracle(*tensors)
@@ -47,7 +47,7 @@ def compare(function, oracle, *arrays, rtol=1e-13):
 @pytest.mark.claim("LN-02")
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations_beside_torch(name):
-    compare(*ACTIVATIONS[name], 2 * normal(0, 5, 4), rtol=1e-12)
+    check_beside_torch(*ACTIVATIONS[name], 2 * normal(0, 5, 4), rtol=1e-12)
 
 
 @pytest.mark.claim("LN-02")
@@ -99,7 +99,7 @@ def test_the_softmax_does_not_see_a_shift_and_its_gradients_sum_to_zero():
 
 def test_cross_entropy():
     labels = np.array([0, 3, 3, 1, 2])
-    compare(
+    check_beside_torch(
         lambda z: cross_entropy(z, labels),
         lambda z: torch.nn.functional.cross_entropy(z, torch.tensor(labels)),
         3 * normal(0, 5, 4),
@@ -160,8 +160,8 @@ IMAGE_SHAPES = [
 @pytest.mark.parametrize("shapes", IMAGE_SHAPES, ids=str)
 def test_cross_correlation_beside_torch(shapes):
     z, k = (normal(i, *shape) for i, shape in enumerate(shapes))
-    compare(cross_correlation, torch.nn.functional.conv2d, z, k)
-    compare(convolution, lambda z, k: torch.nn.functional.conv2d(z, k.flip(2, 3)), z, k)
+    check_beside_torch(cross_correlation, torch.nn.functional.conv2d, z, k)
+    check_beside_torch(convolution, lambda z, k: torch.nn.functional.conv2d(z, k.flip(2, 3)), z, k)
 
 
 @pytest.mark.claim("LN-03")
@@ -194,8 +194,10 @@ def test_the_convolution_as_printed_does_not_depend_on_its_argument():
 
 def test_max_pool_beside_torch_ties_included():
     images = np.random.default_rng(0).integers(0, 3, (2, 3, 6, 4)).astype(float)
-    compare(lambda z: max_pool(z, 2), lambda z: torch.nn.functional.max_pool2d(z, 2), images)
-    compare(
+    check_beside_torch(
+        lambda z: max_pool(z, 2), lambda z: torch.nn.functional.max_pool2d(z, 2), images
+    )
+    check_beside_torch(
         lambda z: max_pool(z, 3),
         lambda z: torch.nn.functional.max_pool2d(z, 3),
         normal(1, 1, 2, 6, 9),
