@@ -22,7 +22,7 @@ __all__ = ["PiecewiseAffine", "piecewise_affine"]
 class PiecewiseAffine:
     r"""A continuous piecewise affine function, with its kinks.
 
-    Attributes
+    Parameters
     ----------
     knots, values : tuple of numbers
         Where the values are given, and the values; Fractions if ``exact``, else floats.

@@ -41,8 +41,8 @@ def subset_with_sum(items, target, *, tolerance: float = 0):
     -----
     Horowitz and Sahni's algorithm, with a sorted array and binary search. Exact for integers. With
     floats every sum carries a rounding error of at most n units in the last place of
-    :math:`\sum_j |item_j|`, so choose a larger tolerance. Defined in the chapter Universal
-    approximation.
+    :math:`\sum_j |item_j|`, so choose a larger tolerance.
+    Defined in the chapter Universal approximation.
 
     References
     ----------

@@ -14,7 +14,7 @@ __all__ = ["TwoNeurons", "best_two_neurons"]
 class TwoNeurons:
     r"""The best pair of neurons of a scan.
 
-    Attributes
+    Parameters
     ----------
     rms : float
         The root mean square of the error, over the points.

@@ -32,7 +32,7 @@ __all__ = ["Certificate", "MinimalWidth", "minimal_width", "relu_network"]
 class Certificate:
     r"""A network of the smallest width, and how it is made.
 
-    Attributes
+    Parameters
     ----------
     function : PiecewiseAffine
         The function as it was read, with its kinks and its number of pieces k.
@@ -69,7 +69,7 @@ class Certificate:
 class MinimalWidth:
     """The smallest number of neurons, and a network that has it.
 
-    Attributes
+    Parameters
     ----------
     width : int
         N.
