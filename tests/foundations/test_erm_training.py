@@ -1,5 +1,7 @@
 """Trained networks: inside the class, near the optimum when wide, stuck when narrow."""
 
+import inspect
+
 import numpy as np
 import pytest
 import torch
@@ -75,6 +77,14 @@ def test_scale_of_the_data_and_batches():
         X, y, radius=1, budget=3, rng=np.random.default_rng(2), width=3, steps=40
     )
     assert not np.allclose(one.eta, full.eta)
+
+
+def test_the_defaults_are_those_of_the_chapter():
+    given = {name: p.default for name, p in inspect.signature(train_networks).parameters.items()}
+    assert (given["steps"], given["rate"], given["starts"], given["batch"]) == (1500, 0.03, 1, None)
+    assert inspect.signature(trained_excess).parameters["steps"].default == 1500
+    given = inspect.signature(fit_certified).parameters
+    assert (given["tol"].default, given["max_steps"].default) == (1e-6, 500)
 
 
 def test_bad_input_is_named():
