@@ -43,6 +43,10 @@ def bibliography_problems(text):
         return [str(error)]
     problems = []
     for key, entry in entries.items():
+        if entry.type == "misc" and "key" in entry.fields:  # neither signed nor dated
+            if not {"title", "note"} <= {*entry.fields} or entry.persons or "year" in entry.fields:
+                problems.append(f"{key}: expected title and note, without author or year")
+            continue
         if not re.fullmatch(r"[a-z]+(-[a-z]+)*-\d{4}[a-z]?", key):
             problems.append(f"{key}: a key is the first author and the year")
         given = {*entry.fields, *(role for role, people in entry.persons.items() if people)}
@@ -74,6 +78,7 @@ ENTRY = "@misc{a-2020, author = {B, A}, title = {T}, year = {2020}, note = {arXi
 
 def test_sound_citations_are_accepted():
     assert bibliography_problems(ENTRY) == []
+    assert bibliography_problems("@misc{notes, key = {T}, title = {T}, note = {N}}") == []
     assert citation_problems({"page": "{cite}`a-2020` {cite:p}`a-2020`"}, ENTRY) == []
 
 
@@ -86,6 +91,14 @@ def test_sound_citations_are_accepted():
         (ENTRY.replace("a-2020", "A2020"), "A2020: a key is the first author and the year"),
         (ENTRY.replace("{2020}", "{2021}"), "a-2020: the year is 2021"),
         (ENTRY.replace("@misc", "@online"), "a-2020: unknown type online"),
+        (
+            ENTRY.replace("title =", "key = {T}, title ="),
+            "a-2020: expected title and note, without author or year",
+        ),
+        (
+            "@misc{notes, key = {T}, title = {T}}",
+            "notes: expected title and note, without author or year",
+        ),
     ],
 )
 def test_a_bad_entry_is_caught(text, problem):

@@ -32,7 +32,7 @@ _MOST_SIGNS = 20
 class Contraction:
     """Both sides of a contraction inequality.
 
-    Attributes
+    Parameters
     ----------
     before, after : float
         Complexity of the set, and of its image under the functions.
@@ -40,6 +40,10 @@ class Contraction:
         ``after / before``; infinite if only ``before`` is zero, one if both are.
     vectors : ndarray of shape (k, n)
         The set T.
+
+    Notes
+    -----
+    Defined in the chapter Rademacher complexity.
     """
 
     before: float

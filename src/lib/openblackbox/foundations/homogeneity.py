@@ -146,6 +146,10 @@ class Balanced:
         The scales that lead to it; 1 for neurons that are zero, NaN for dead directions.
     attained : bool
         Whether it lies on the orbit: False if there are dead directions.
+
+    Notes
+    -----
+    Defined in the chapter Homogeneity and regularization.
     """
 
     network: OneHiddenLayer

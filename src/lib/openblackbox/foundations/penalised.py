@@ -63,6 +63,10 @@ class Objective:
         The square loss alone, half its mean over the points.
     eta, w, b : ndarray
         The gradient of `value` with respect to the parameters of the same names.
+
+    Notes
+    -----
+    Defined in the chapter Homogeneity and regularization.
     """
 
     value: float
@@ -163,6 +167,10 @@ class Descent:
         The parameters at each time, the first ones included.
     values : ndarray, shape (T + 1,)
         The objective at each time.
+
+    Notes
+    -----
+    Defined in the chapter Homogeneity and regularization.
     """
 
     network: OneHiddenLayer
