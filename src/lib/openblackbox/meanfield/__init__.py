@@ -1,0 +1,1 @@
+"""Mean field: clouds of particles, their flow and its limits, and synchronization."""

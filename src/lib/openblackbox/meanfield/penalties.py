@@ -1,0 +1,59 @@
+r"""Penalties of particles, of the same degree of homogeneity as the features of ReLU."""
+
+import numpy as np
+
+from openblackbox.arguments import choice
+
+__all__ = ["PENALTIES", "penalty", "penalty_gradient"]
+
+PENALTIES = ("half-square", "path")
+
+
+def penalty(cloud, *, kind="half-square"):
+    r"""Evaluate the penalty of each particle, :math:`V(\theta_j)`.
+
+    Parameters
+    ----------
+    cloud : Cloud
+        The particles.
+    kind : {"half-square", "path"}
+        :math:`\frac12 (a^2 + \|w\|^2)` or :math:`|a|\,\|w\|`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (m,)
+        The penalties.
+
+    Raises
+    ------
+    ValueError
+        An unknown kind.
+
+    Notes
+    -----
+    By the inequality of the means the first is at least the second, with equality when the particle
+    is balanced, :math:`|a| = \|w\|`.
+
+    Defined in the chapter Two-layer networks as particles.
+
+    Examples
+    --------
+    >>> from openblackbox.meanfield.penalties import penalty
+    >>> from openblackbox.meanfield.particles import Cloud
+    >>> cloud = Cloud([-2.0, 5.0], [[3.0, 4.0], [3.0, 4.0]])
+    >>> penalty(cloud), penalty(cloud, kind="path")
+    (array([14.5, 25. ]), array([10., 25.]))
+    """
+    choice("kind", kind, PENALTIES)
+    if kind == "half-square":
+        return (cloud.a**2 + np.sum(cloud.w**2, axis=1)) / 2
+    return np.abs(cloud.a) * np.linalg.norm(cloud.w, axis=1)
+
+
+def penalty_gradient(cloud, *, kind="half-square"):
+    """Return the gradients of `penalty` in a and in w; 0 where the path penalty has a kink."""
+    if kind == "half-square":
+        return cloud.a, cloud.w
+    norms = np.linalg.norm(cloud.w, axis=1)
+    units = cloud.w / np.where(norms > 0, norms, 1)[:, None]
+    return np.sign(cloud.a) * norms, np.abs(cloud.a)[:, None] * units
