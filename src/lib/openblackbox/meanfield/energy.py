@@ -119,7 +119,7 @@ def energy(cloud, task):
     >>> energy(Cloud([1.0], [[1.0]]), Regression([[1.0], [-1.0]], [0.0, 2.0], decay=0.5))
     Energy(constant=2.0, external=0.5, interaction=0.5, total=3.0)
     """
-    _check(cloud, task)
+    check_dimensions(cloud, task)
     features = _features(cloud, task)
     field = features.T @ task.y / task.n - task.decay / 2 * penalty(cloud, kind=task.penalty)
     kernel = features.T @ features / task.n
@@ -167,7 +167,7 @@ def first_variation(theta, cloud, task):
     >>> first_variation(Cloud([1.0, 2.0], [[1.0], [1.0]]), Cloud([3.0], [[1.0]]), task)
     array([4., 8.])
     """
-    _check(theta, task)
+    check_dimensions(theta, task)
     residual = predict(cloud, task.x, activation=task.activation) - task.y
     slope = 2 * _features(theta, task).T @ residual / task.n
     return slope + task.decay * penalty(theta, kind=task.penalty)
@@ -212,7 +212,7 @@ def velocity(cloud, task):
     >>> moved.a, moved.w
     (array([-4.]), array([[-12.]]))
     """
-    _check(cloud, task)
+    check_dimensions(cloud, task)
     inner = task.x @ cloud.w.T
     active = task.sigma.value(inner)
     residual = active @ cloud.a / cloud.m - task.y
@@ -265,7 +265,7 @@ def dissipation(cloud, task):
     return -float(np.mean(moved.a**2 + np.sum(moved.w**2, axis=1)))
 
 
-def _check(cloud: Cloud, task: Regression):
+def check_dimensions(cloud: Cloud, task: Regression):
     """Refuse particles and points of different dimensions."""
     if cloud.d != task.d:
         raise ValueError(f"cloud: expected inner weights of {task.d} entries, got {cloud.d}")

@@ -51,7 +51,44 @@ def penalty(cloud, *, kind="half-square"):
 
 
 def penalty_gradient(cloud, *, kind="half-square"):
-    """Return the gradients of `penalty` in a and in w; 0 where the path penalty has a kink."""
+    r"""Evaluate the gradient of the penalty of each particle.
+
+    .. math:: \nabla V = (a, w) \qquad \text{or} \qquad
+              \nabla V = \big(\operatorname{sign}(a)\,\|w\|,\ |a|\,w / \|w\|\big)
+
+    Parameters
+    ----------
+    cloud : Cloud
+        The particles.
+    kind : {"half-square", "path"}
+        As in `penalty`.
+
+    Returns
+    -------
+    a : numpy.ndarray, shape (m,)
+        The derivatives in :math:`a_j`.
+    w : numpy.ndarray, shape (m, d)
+        The gradients in :math:`w_j`.
+
+    Raises
+    ------
+    ValueError
+        An unknown kind.
+
+    Notes
+    -----
+    Where the path penalty has a kink, at a = 0 or w = 0, the entries that do not exist are 0.
+
+    Defined in the chapter Two-layer networks as particles.
+
+    Examples
+    --------
+    >>> from openblackbox.meanfield.penalties import penalty_gradient
+    >>> from openblackbox.meanfield.particles import Cloud
+    >>> penalty_gradient(Cloud([-2.0], [[3.0, 4.0]]), kind="path")
+    (array([-5.]), array([[1.2, 1.6]]))
+    """
+    choice("kind", kind, PENALTIES)
     if kind == "half-square":
         return cloud.a, cloud.w
     norms = np.linalg.norm(cloud.w, axis=1)

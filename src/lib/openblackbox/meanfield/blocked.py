@@ -1,0 +1,163 @@
+r"""The velocity of many particles in blocks: no array of points by particles is formed.
+
+For ReLU both gradients of a particle come from one vector. With the residual
+:math:`r_i = f(x_i) - y_i` and :math:`g_j = \sum_i r_i\,\mathbf 1\{w_j \cdot x_i > 0\}\,x_i`,
+
+.. math:: \sum_i r_i\,\sigma(w_j \cdot x_i) = w_j \cdot g_j, \qquad
+          \sum_i r_i\,a_j\,\sigma'(w_j \cdot x_i)\,x_i = a_j\,g_j .
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from openblackbox.arguments import integer
+from openblackbox.meanfield.energy import check_dimensions
+from openblackbox.meanfield.particles import Cloud
+from openblackbox.meanfield.penalties import penalty_gradient
+from openblackbox.optional import needed_by
+
+__all__ = ["velocity_blocked"]
+
+ENTRIES = 1 << 19  # inner products held at one time: 2 MiB of float32
+
+
+def velocity_blocked(cloud, task, *, block=None, workers=1, device=None):
+    r"""Evaluate the velocity of each particle of ReLU, a block of particles at a time.
+
+    .. math:: \dot a_j = -\tfrac2n\,w_j \cdot g_j - \lambda\,\partial_a V(\theta_j), \qquad
+              \dot w_j = -\tfrac2n\,a_j\,g_j - \lambda\,\nabla_w V(\theta_j)
+
+    Parameters
+    ----------
+    cloud : Cloud
+        The particles.
+    task : Regression
+        The data and the penalty; its activation is "relu".
+    block : int, optional
+        Particles in a block. By default a multiple of 16, with at most 2^19 inner products where
+        that can be.
+    workers : int
+        Threads that share the blocks. Each calls the matrix product of numpy: let that use one
+        thread then (``OPENBLAS_NUM_THREADS=1``).
+    device : str, optional
+        Without it numpy computes. With the name of a device of torch, "cpu" or "cuda", torch does,
+        on that device, and `workers` is not used.
+
+    Returns
+    -------
+    Cloud
+        What `openblackbox.meanfield.energy.velocity` returns, up to rounding.
+
+    Raises
+    ------
+    ValueError
+        Particles and points of different dimensions, another activation, or a block or a number of
+        workers that is not positive.
+    ImportError
+        A device is named and torch is not installed.
+
+    Notes
+    -----
+    First pass: the inner products of a block, their signs, which are kept, and its part of f, as
+    :math:`\sigma(h) = \frac12 (h + |h|)`; the part linear in h needs no block. Second pass:
+    :math:`g_j` by a product of the signs with the matrix of the :math:`r_i x_i`.
+
+    Cost: two matrix products, 4 n m d operations, as in `velocity`, and no others of that order.
+    Memory besides cloud and result: the signs as bits, n m / 8 bytes, the block, and f. With torch
+    they are n m bytes. The result does not depend on `workers`.
+
+    Defined in the chapter Two-layer networks as particles.
+
+    Examples
+    --------
+    >>> from openblackbox.meanfield.blocked import velocity_blocked
+    >>> from openblackbox.meanfield.particles import Cloud, Regression
+    >>> moved = velocity_blocked(Cloud([3.0], [[1.0]]), Regression([[1.0]], [1.0]))
+    >>> moved.a, moved.w
+    (array([-4.]), array([[-12.]]))
+    """
+    check_dimensions(cloud, task)
+    if task.activation != "relu":
+        raise ValueError(f"task: expected the activation 'relu', got {task.activation!r}")
+    size = max(16, ENTRIES // task.n // 16 * 16) if block is None else integer("block", block)
+    workers = integer("workers", workers)
+    parts = [slice(k, min(k + size, cloud.m)) for k in range(0, cloud.m, size)]
+    dtype = np.result_type(cloud.w, task.x)
+    arrays = [array.astype(dtype, copy=False) for array in (cloud.a, cloud.w, task.x, task.y)]
+    if device is None:
+        pull = _pull_numpy(*arrays, parts, workers)
+    else:
+        pull = _pull_torch(*arrays, parts, device)
+    a, w = arrays[:2]
+    moved_a = np.einsum("jd,jd->j", w, pull)
+    decay_a, decay_w = penalty_gradient(cloud, kind=task.penalty)
+    moved_a -= task.decay * decay_a
+    for part in parts:
+        pull[part] *= a[part, None]
+        if task.decay:
+            pull[part] -= task.decay * decay_w[part]
+    return Cloud(moved_a, pull)
+
+
+# Row k holds the eight bits of k as floats: one look-up unpacks eight signs.
+BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
+
+
+def _pull_numpy(a, w, x, y, parts, workers):
+    """Return the vectors -(2/n) g_j, shape (m, d)."""
+    n, size = len(x), parts[0].stop
+    signs = [None] * len(parts)
+    even = np.empty((len(parts), n), x.dtype)  # the parts of sum_j a_j |w_j . x_i|
+    pull = np.empty_like(w)
+    table = BITS.astype(x.dtype)
+    columns = np.ascontiguousarray(x.T)
+
+    def forward(first):
+        """Fill `signs` and `even` for every block of one worker."""
+        inner, positive = np.empty((size, n), x.dtype), np.empty((size, n), bool)
+        for k in range(first, len(parts), workers):
+            rows = w[parts[k]]
+            h = np.matmul(rows, columns, out=inner[: len(rows)])
+            signs[k] = np.packbits(np.greater(h, 0, out=positive[: len(rows)]))
+            np.matmul(a[parts[k]], np.abs(h, out=h), out=even[k])
+
+    def backward(first):
+        """Fill `pull` for every block of one worker."""
+        floats = np.empty((-(-size * n // 8), 8), x.dtype)
+        for k in range(first, len(parts), workers):
+            rows = parts[k].stop - parts[k].start
+            np.take(table, signs[k], axis=0, out=floats[: len(signs[k])], mode="clip")
+            mask = floats.reshape(-1)[: rows * n].reshape(rows, n)
+            np.matmul(mask, weighted, out=pull[parts[k]])
+
+    _share(forward, workers)
+    residual = (x @ (a @ w) + even.sum(axis=0)) / (2 * len(a)) - y
+    weighted = (-2 / n) * residual[:, None] * x
+    _share(backward, workers)
+    return pull
+
+
+def _share(work, workers):
+    """Call ``work(0)``, ..., ``work(workers - 1)``, each in a thread of its own."""
+    if workers == 1:
+        work(0)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(work, range(workers)))
+
+
+def _pull_torch(a, w, x, y, parts, device):
+    """Return the vectors -(2/n) g_j, shape (m, d), computed by torch."""
+    with needed_by("velocity_blocked", "torch", hint=", or pip install 'openblackbox[book]'"):
+        import torch
+    a, w, x, y = (torch.tensor(array, device=device) for array in (a, w, x, y))
+    signs, f = [], torch.zeros_like(y)
+    for part in parts:
+        h = w[part] @ x.T
+        signs.append(h > 0)
+        f += a[part] @ h.relu_()
+    weighted = (-2 / len(x)) * (f / len(a) - y)[:, None] * x
+    for part, positive in zip(parts, signs, strict=True):
+        w[part] = positive.to(x.dtype) @ weighted
+    return w.cpu().numpy()
