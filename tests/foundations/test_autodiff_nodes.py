@@ -178,11 +178,11 @@ def test_convolution_beside_scipy():
 
 @pytest.mark.claim("LN-03", counterexample=True)
 def test_the_convolution_as_printed_does_not_depend_on_its_argument():
-    """f(z) = x * k, with x fixed, is constant: linear only if it is 0. z * k is linear in z."""
+    """f(z) = x * k, with x fixed, is the same for all z, with the derivative 0; z * k is linear."""
     x, k = np.ones((1, 1, 1, 2)), np.ones((1, 1, 1, 2))
     z = Node(np.zeros((1, 1, 1, 2)))
     printed, meant = convolution(x, k), convolution(z, k)
-    assert printed.value.item() == 2  # at z = 0, where a linear function is 0
+    assert printed.value.item() == 2  # at z = 0, as everywhere
     assert vjp(printed, np.ones((1, 1, 1, 1)), [z])[0].ravel().tolist() == [0.0, 0.0]
     assert meant.value.item() == 0
     assert vjp(meant, np.ones((1, 1, 1, 1)), [z])[0].ravel().tolist() == [1.0, 1.0]
