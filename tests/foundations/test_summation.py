@@ -83,6 +83,54 @@ def test_the_absolute_sum_of_a_zigzag():
         assert ends.sum() >= inner
 
 
+def test_outwards_is_within_a_factor_of_five():
+    # Every network that equals f has max S >= max(B, max|f|); the outward one <= max|f| + 4 B.
+    rng = np.random.default_rng(1)
+    ends = [-2.0, 2.0]  # S is convex
+    for n in (2, 3, 6, 20):
+        for _ in range(20):
+            knots = np.r_[-2, np.sort(rng.uniform(-2, 2, n - 1)), 2]
+            values = rng.standard_normal(n + 1)
+            outwards = relu_network(knots, values, radius=2)
+            inner, jumps = knots[1:-1], np.diff(np.diff(values) / np.diff(knots))
+            B, size = np.abs(jumps) @ (2 - np.abs(inner)) / 2, np.abs(values).max()
+            largest = absolute_sum(outwards, ends).max()
+            assert largest <= (size + 4 * B) * (1 + 1e-12)
+            # Some other networks that are f: sides at random, and one kink split into two.
+            for _ in range(5):
+                sides = rng.choice([-1.0, 1.0], n - 1)
+                split = rng.normal(0, 3)
+                outer = np.r_[jumps, split * jumps[0], -split * jumps[0]]
+                weights, places = np.r_[sides, 1, 1], np.r_[inner, inner[0], inner[0]]
+                hidden = np.maximum(np.multiply.outer(ends, weights) - weights * places, 0)
+                rest = values[[0, -1]] - hidden @ outer  # at -M and M
+                network = ReLUNetwork(
+                    [np.r_[weights, 1, -1][:, None], np.r_[outer, rest[1] / 4, rest[0] / 4][None]],
+                    [np.r_[-weights * places, 2, 2], np.zeros(1)],
+                )
+                assert np.allclose(network(knots[:, None])[:, 0], values, rtol=0, atol=1e-9 * B)
+                other = absolute_sum(network, ends).max()
+                assert other >= max(B, size) * (1 - 1e-12)
+                assert largest <= 5 * other * (1 + 1e-12)
+
+
+def test_adding_by_sign_goes_through_the_largest_partial_sums():
+    # The sum of the negative terms is -(S - f) / 2; no partial sum of any order is below it.
+    knots, values = np.linspace(-1, 1, 41), np.arange(41) % 2
+    for side in ("left", "centre"):
+        network = relu_network(knots, values, radius=1, order=side)
+        outer, x = network.weights[1][0], np.array([1.0, -0.97, 0.33])
+        lowest = -(absolute_sum(network, x) - network(x[:, None])[:, 0]) / 2
+        terms = outer * np.maximum(np.multiply.outer(x, network.weights[0][:, 0])
+                                   + network.biases[0], 0)  # fmt: skip
+        by_sign = np.add.accumulate(terms[:, np.argsort(outer > 0, kind="stable")], axis=1)
+        assert np.allclose(by_sign[:, np.sum(outer < 0) - 1], lowest, rtol=1e-12)
+        shuffled = np.random.default_rng(0).permutation(len(outer))
+        for order in (np.arange(len(outer)), shuffled):
+            partial = np.add.accumulate(terms[:, order], axis=1)
+            assert (partial.min(axis=1) >= lowest - 1e-9).all()
+
+
 def test_other_networks_are_refused():
     two = ReLUNetwork([np.ones((3, 2)), np.ones((1, 3))])
     biased = ReLUNetwork([np.ones((3, 1)), np.ones((1, 3))], [np.zeros(3), np.ones(1)])

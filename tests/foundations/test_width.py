@@ -187,6 +187,41 @@ def test_networks_are_the_function(data, order):
     assert order == "centre" or right[inside].all()
 
 
+def test_no_neuron_is_spent_on_a_rounding_error():
+    # With f(-M) = 0 the neuron (M - x)_+ is not needed, and in floats it is not there either.
+    for k in (3, 10, 999, 10000):
+        knots, values = np.linspace(-1, 1, k + 1), np.arange(k + 1) % 2
+        assert relu_network(knots, values, radius=1, order="left").widths == (1, k, 1)
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        knots = np.r_[-3, np.sort(rng.uniform(-3, 3, 5)), 3]
+        values = np.r_[0, rng.standard_normal(6)]
+        assert relu_network(knots, values, radius=3, order="left").widths == (1, 6, 1)
+        # And if the outermost piece ends in zero at M, the neuron (x + M)_+ is saved.
+        assert relu_network(knots[[0, -1]], values[[1, 0]], radius=3).widths == (1, 1, 1)
+
+
+def test_how_often_all_residuals_change_sign():
+    # The numbers of the chapter, from 200 000 draws of this kind; here 20 000 with another seed.
+    rng, draws = np.random.default_rng(5), 20000
+    expected = [0.5, 0.419, 0.31, 0.127, 0.044, 0.013, 0.0036, 0.0007]
+    for k, share in enumerate(expected, 1):
+        inner = np.sort(rng.uniform(-1, 1, (draws, k - 1)), axis=1)
+        knots = np.c_[-np.ones(draws), inner, np.ones(draws)]
+        values = rng.standard_normal((draws, k + 1))
+        slopes = np.diff(values, axis=1) / np.diff(knots, axis=1)
+        jumps = np.diff(slopes, axis=1)
+        wide = np.ones(draws, bool)
+        for turned in itertools.product([0.0, 1.0], repeat=k - 1):
+            at_left = values[:, 0] - (jumps * (inner + 1)) @ np.array(turned)
+            at_right = values[:, 0] + 2 * slopes[:, 0] + (jumps * (1 - inner)) @ np.array(turned)
+            wide &= at_left * at_right < 0
+        assert abs(wide.mean() - share) < 4.5 * math.sqrt(share * (1 - share) / draws) + 0.0005
+        for row in range(25):
+            result = minimal_width(knots[row], values[row], radius=1)
+            assert result.width == k + wide[row]
+
+
 def test_the_parts_of_a_function():
     f = piecewise_affine([-2, -1, 0, 2], [1, 3, 5, 4], radius=2)
     assert (f.kinks, f.jumps, f.slope, f.pieces, f.exact) == ((0,), (-2.5,), 2, 2, True)
