@@ -91,15 +91,51 @@ def test_shuffled_floor_over_all_orders(rate):
     assert np.isclose(expected, n / (n - 1) * np.var(POINTS) * closed, rtol=1e-6)
 
 
+@pytest.mark.parametrize("rate", [0.01, 0.3, 1.0, 1.7])
+@pytest.mark.parametrize("after", [0, 1, 2])
+def test_shuffled_floor_inside_an_epoch(rate, after):
+    """From the end of an epoch, all orders of the next steps; and the formula of the chapter."""
+    at_ends = shuffled_floor(POINTS, rate=rate)
+    orders = itertools.permutations(range(3), after)
+    ends = [follow(POINTS, order, rate, [2.0])[-1, 0] for order in orders]
+    expected = (1 - rate) ** (2 * after) * at_ends + np.mean((np.array(ends) - 2) ** 2)
+    found = shuffled_floor(POINTS, rate=rate, after=after)
+    assert np.isclose(found, expected, rtol=1e-12, atol=0)
+    q, n = 1 - rate, 3
+    closed = rate / (2 - rate) - (1 - q**after) ** 2 / n
+    closed -= q ** (2 * after) * (1 - q**n) / (n * (1 + q**n))
+    assert np.isclose(found, n / (n - 1) * np.var(POINTS) * closed, rtol=1e-6, atol=0)
+
+
+@pytest.mark.claim("LN-09")
 def test_small_rates_have_the_orders_of_the_chapter():
     points, rate = np.arange(6.0), 1e-4
     variance = np.var(points)
+    for k in range(1, 6):
+        inside = rate**2 * k * (6 - k) / 5 * variance
+        assert np.isclose(shuffled_floor(points, rate=rate, after=k), inside, rtol=2e-3, atol=0)
     assert np.isclose(shuffled_floor(points, rate=rate), rate**3 * 6 * 7 / 24 * variance, rtol=1e-3)
     lags = np.arange(6) - 2.5
     first = rate * (lags @ (points - 2.5)) / 6
     assert np.isclose(cycle_limit(points, rate=rate).item() - 2.5, first, rtol=1e-3)
     independent = stationary_covariance([[1.0]], [[variance]], rate=rate).item()
     assert np.isclose(independent, rate * variance / 2, rtol=1e-4)
+
+
+@pytest.mark.claim("LN-09")
+def test_the_order_of_a_fixed_order_is_a_bound():
+    """Where the first coefficient is zero, the ends of epochs are nearer; one step later, not."""
+    points = np.array([0.0, 3.0, 3.0, 0.0])
+    for turn, power in [(0, 4), (1, 2), (2, 4), (3, 2)]:
+        near, far = (
+            (cycle_limit(np.roll(points, -turn), rate=rate).item() - 1.5) ** 2
+            for rate in (1e-4, 1e-3)
+        )
+        assert abs(np.log10(far / near) - power) < 0.01
+    path = follow(points, np.tile(np.arange(4), 400), 0.1, [9.0])[:, 0]
+    for turn in range(4):
+        limit = cycle_limit(np.roll(points, -turn), rate=0.1).item()
+        assert np.isclose(path[1592 + turn], limit, rtol=1e-12, atol=0)
 
 
 @pytest.mark.claim("LN-09")
@@ -177,6 +213,12 @@ def test_bad_points_are_named(call):
     for rate in (0.0, 2.0, np.nan):
         with pytest.raises(ValueError, match="rate: expected a number in"):
             call([0.0, 1.0], rate=rate)
+
+
+def test_the_place_in_an_epoch_is_a_count():
+    for after in (-1, 3, 1.0, True):
+        with pytest.raises(ValueError, match="after: expected an integer from 0 to 2"):
+            shuffled_floor(POINTS, rate=0.1, after=after)
 
 
 def test_steps_must_be_a_count():

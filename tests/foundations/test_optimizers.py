@@ -267,10 +267,9 @@ def test_adam_goes_to_the_worst_point(height, decreasing):
         assert path[-1, 0] < (-0.05 if decreasing else -0.8)
 
 
-@pytest.mark.parametrize("height", [0.5, 1.0, 2.0, 3.0, 10.0, 1000.0])
+@pytest.mark.parametrize("height", [1.0, 2.0, 3.0, 10.0, 1000.0])
 def test_the_drift_of_a_cycle_has_the_lower_bound_of_the_theorem(height):
     """Every cycle gains at least the rate times sqrt(1 + C^2) / C times the margin."""
-    height = max(height, 1.0)
     for step in (adam, rmsprop):
         option = {"decays": (0.0, 1 / (1 + height**2))} if step is adam else {}
         option = option or {"decay": 1 / (1 + height**2)}

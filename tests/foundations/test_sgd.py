@@ -92,8 +92,12 @@ def test_estimates_are_means_over_batches():
         assert np.allclose(other, gradients[row].sum(axis=0) / 1.2, rtol=1e-13)
 
 
+@pytest.mark.claim("LN-07")
 def test_steps_of_one_epoch_are_dependent():
-    """Two disjoint batches of one permutation: the covariance is -Sigma / (n - 1)."""
+    """Two disjoint batches of one permutation: the covariance is -Sigma / (n - 1).
+
+    The second is unbiased by itself; given the first, its mean is that of the other samples.
+    """
     gradients = gradients_of(6, 2)
     mean = gradients.mean(axis=0)
     centred = gradients - mean
@@ -102,7 +106,34 @@ def test_steps_of_one_epoch_are_dependent():
         np.outer(centred[list(order[:2])].mean(axis=0), centred[list(order[2:4])].mean(axis=0))
         for order in itertools.permutations(range(6))
     ]
-    assert np.allclose(np.mean(products, axis=0), expected, rtol=1e-11)
+    assert np.allclose(np.mean(products, axis=0), expected, rtol=1e-10, atol=0)
+    orders = np.array(list(itertools.permutations(range(6))))
+    second = gradients[orders[:, 2:4]].mean(axis=1)
+    assert np.allclose(second.mean(axis=0), mean, rtol=1e-12, atol=0)
+    known = (orders[:, :2] == [0, 1]).all(axis=1)
+    assert np.allclose(second[known].mean(axis=0), gradients[2:].mean(axis=0), rtol=1e-12, atol=0)
+
+
+@pytest.mark.claim("LN-07")
+def test_the_point_of_the_second_step_of_an_epoch_biases_its_estimate():
+    """For f_i = a_i theta^2 / 2 by rate * theta_0 * variance / (n - 1), over all orders."""
+    curvatures, rate, theta = np.array([0.5, 1.0, 4.0, 2.5]), 0.2, 3.0
+    pairs = np.array(list(itertools.permutations(curvatures, 2)))
+    moved = (1 - rate * pairs[:, 0]) * theta
+    bias = np.mean(pairs[:, 1] * moved - curvatures.mean() * moved)
+    assert np.isclose(bias, rate * theta * curvatures.var() / 3, rtol=1e-12, atol=0)
+
+
+@pytest.mark.claim("LN-07")
+@pytest.mark.parametrize("p", [0.2, 0.5, 0.9])
+def test_which_normalization_is_noisier_depends_on_the_mean(p):
+    centred = np.array([[-1.0], [1.0]] * 6)
+    for mean, noisier in [(0.0, "size"), (3.0, "expected")]:
+        found = {
+            name: bernoulli_moments(centred + mean, p, normalization=name).covariance.item()
+            for name in ("size", "expected")
+        }
+        assert max(found, key=found.get) == noisier
 
 
 class LeastSquares:

@@ -106,17 +106,18 @@ def stationary_covariance(hessian, noise, *, rate):
     return vectors @ inside @ vectors.T
 
 
-def shuffled_floor(points, *, rate):
+def shuffled_floor(points, *, rate, after=0):
     r"""Compute the limit of the mean squared error when every epoch is shuffled anew.
 
     The samples are :math:`f_i(\theta) = \frac12 \lVert \theta - x_i \rVert^2`, the batches have
-    size 1, and the error :math:`\lVert \theta - \bar x \rVert^2` is taken at the ends of epochs.
-    With :math:`q = 1 - \gamma` and :math:`\sigma^2 = \frac1n \sum_i \lVert x_i - \bar x \rVert^2`,
+    size 1, and the error :math:`\lVert \theta - \bar x \rVert^2` is taken k steps after the ends
+    of epochs. With :math:`q = 1 - \gamma` and
+    :math:`\sigma^2 = \frac1n \sum_i \lVert x_i - \bar x \rVert^2`,
 
     .. math::
 
-        \frac{n \sigma^2}{n - 1} \Bigl(\frac{\gamma}{2 - \gamma}
-        - \frac{1 - q^n}{n (1 + q^n)}\Bigr) .
+        \frac{n \sigma^2}{n - 1} \Bigl(\frac{\gamma}{2 - \gamma} - \frac{(1 - q^k)^2}{n}
+        - \frac{q^{2k} (1 - q^n)}{n (1 + q^n)}\Bigr) .
 
     Parameters
     ----------
@@ -124,6 +125,8 @@ def shuffled_floor(points, *, rate):
         The points x.
     rate : float
         Step size, in (0, 2).
+    after : int
+        Number k of steps of the next epoch already done, from 0 (the end of an epoch) to n - 1.
 
     Returns
     -------
@@ -133,7 +136,8 @@ def shuffled_floor(points, *, rate):
     Raises
     ------
     ValueError
-        If there are fewer than two points, one is not finite, or the rate is out of range.
+        If there are fewer than two points, one is not finite, or another argument is out of
+        range.
 
     Notes
     -----
@@ -145,12 +149,17 @@ def shuffled_floor(points, *, rate):
     >>> from openblackbox.display import rounded
     >>> rounded(shuffled_floor([0.0, 2.0], rate=0.5))
     0.06667
+    >>> rounded(shuffled_floor([0.0, 2.0], rate=0.5, after=1))
+    0.2667
     """
     points, weights, kept = _weights(points, rate)
     n = len(points)
-    variance = np.mean(np.sum((points - points.mean(axis=0)) ** 2, axis=1))
-    spread = np.sum((weights - weights.mean()) ** 2)
-    return float(variance * n / (n - 1) * spread / (1 - kept**2))
+    k = integer("after", after, least=0, most=n - 1)
+    variance = np.mean(np.sum((points - points.mean(axis=0)) ** 2, axis=1)) * n / (n - 1)
+    floor = variance * np.sum((weights - weights.mean()) ** 2) / (1 - kept**2)
+    last = weights[n - k :]
+    added = variance * (np.sum(last**2) - np.sum(last) ** 2 / n)
+    return float((1 - rate) ** (2 * k) * floor + added)
 
 
 def cycle_limit(points, *, rate):

@@ -23,9 +23,9 @@ class Moments:
 
     Parameters
     ----------
-    mean : numpy.ndarray, shape (p,)
+    mean : numpy.ndarray, shape (d,)
         Its mean.
-    covariance : numpy.ndarray, shape (p, p)
+    covariance : numpy.ndarray, shape (d, d)
         Its covariance; the trace is the mean squared distance from the mean.
     empty : float
         Probability of the empty batch. With the normalization ``"size"``, mean and covariance are
@@ -52,7 +52,7 @@ def estimates(gradients, batches, *, normalization="size"):
 
     Parameters
     ----------
-    gradients : array_like, shape (n, p)
+    gradients : array_like, shape (n, d)
         The gradient of each sample at one point.
     batches : Batches
         The law of the batch.
@@ -61,7 +61,7 @@ def estimates(gradients, batches, *, normalization="size"):
 
     Returns
     -------
-    numpy.ndarray, shape (k, p)
+    numpy.ndarray, shape (k, d)
         The estimates; a row of NaN for an empty batch divided by its size.
 
     Raises
@@ -98,7 +98,7 @@ def moments(gradients, batches, *, normalization="size"):
 
     Parameters
     ----------
-    gradients : array_like, shape (n, p)
+    gradients : array_like, shape (n, d)
         The gradient of each sample at one point.
     batches : Batches
         The law of the batch.
@@ -152,7 +152,7 @@ def fixed_moments(gradients, size, *, replacement=False):
 
     Parameters
     ----------
-    gradients : array_like, shape (n, p)
+    gradients : array_like, shape (n, d)
         The gradient of each sample at one point.
     size : int
         Size b of the batch: from 1 to n without replacement.
@@ -199,7 +199,7 @@ def bernoulli_moments(gradients, probability, *, normalization="size"):
 
     Parameters
     ----------
-    gradients : array_like, shape (n, p)
+    gradients : array_like, shape (n, d)
         The gradient of each sample at one point.
     probability : float
         Probability p that a sample is in the batch, in (0, 1].
@@ -246,7 +246,7 @@ def _normalization(value):
 def _gradients(values):
     values = np.asarray(values, dtype=float)
     if values.ndim != 2 or 0 in values.shape:
-        raise ValueError(f"gradients: expected an array of shape (n, p), got {values.shape}")
+        raise ValueError(f"gradients: expected an array of shape (n, d), got {values.shape}")
     if not np.isfinite(values).all():
         raise ValueError("gradients: expected finite numbers, got NaN or infinity")
     return values
