@@ -107,9 +107,9 @@ def test_every_draw_is_the_supremum_of_its_signs():
     assert found.linear_error == pytest.approx(lengths.std(ddof=1) / draws**0.5, rel=1e-12)
 
 
-@pytest.mark.parametrize("n, which", [(4, "draws"), (60, "mean")])
-def test_the_interval_above_dimension_two(n, which):
-    """The upper end is the better of the bounds of the draws and of 3/2 of the linear class."""
+@pytest.mark.parametrize("n", [4, 60])
+def test_the_interval_above_dimension_two(n):
+    """The ends are the means of the bounds of the draws; the expectation has a bound of its own."""
     d, draws = 4, 10
     X = ball(np.random.default_rng(n), n, d)
     rng = np.random.default_rng(7)
@@ -117,11 +117,47 @@ def test_the_interval_above_dimension_two(n, which):
     signs = np.random.default_rng(7).choice([-1.0, 1.0], (draws, n))
     points = lift(X, 1)
     uppers = [relu_sup(points, row, rng=rng, starts=1).upper for row in signs]
-    of_draws, of_mean = 2 / n * np.mean(uppers), 1.5 * found.linear
-    assert found.upper == pytest.approx(min(of_draws, of_mean), rel=1e-9)
-    assert (of_draws < of_mean) == (which == "draws")
+    assert found.upper == pytest.approx(2 / n * np.mean(uppers), rel=1e-9)
     assert not found.exact
     assert found.lower == found.mean <= found.upper
+    jensen = linear_complexity(X, radius=1, budget=2)
+    assert found.expectation_bound == pytest.approx(1.5 * jensen, rel=1e-14)
+
+
+class Drawn(np.random.Generator):
+    """A generator that draws the given signs."""
+
+    signs = None
+
+    def choice(self, *_):
+        return self.signs
+
+
+def test_the_ends_hold_for_draws_whose_signed_sum_vanishes():
+    """There 3/2 of the norm of g is 0, and bounds no supremum: `upper` must not use it."""
+    x = np.array([[4, 0, 0], [0, 4, 0], [0, 0, 4], [4, 4, 2], [0, -2, 4], [0, 2, -2]]) / 8
+    points, signs = lift(x, 1), np.array([1.0, 1, 1, -1, -1, -1])
+    assert np.linalg.matrix_rank(points) == 4
+    rng = Drawn(np.random.PCG64(0))
+    rng.signs = np.array([signs, -signs])
+    found = rademacher_complexity(x, radius=1, budget=1, draws=2, rng=rng)
+    assert found.linear == 0
+    # One u of the sphere shows that the suprema are positive.
+    u = np.array([2, 2, 2, -1]) / 13**0.5
+    value = abs(signs @ np.maximum(points @ u, 0)) / 6
+    assert 0.06 < value <= found.upper * (1 + 1e-12)
+    assert found.values.mean() == found.lower <= found.upper
+
+
+def test_the_bound_of_the_expectation_is_no_bound_of_a_draw():
+    """Above it for one draw, never for the mean over all signs."""
+    x = np.zeros((6, 1))
+    signs = all_signs(6)
+    values = [relu_sup(lift(x, 1), row).value / 6 for row in signs]
+    rng = np.random.default_rng(0)
+    bound = rademacher_complexity(x, radius=1, budget=1, draws=2, rng=rng).expectation_bound
+    assert bound == pytest.approx(1.5 / 6**0.5, rel=1e-14)
+    assert np.mean(values) <= bound < max(values)
 
 
 @pytest.mark.claim("LN-20", "LN-21")

@@ -130,10 +130,6 @@ def test_normal_noise_of_variance_one_half_is_no_sign():
     # Twice the complexity bounds the excess risk with signs, and not with N(0, 1/2).
     assert excess <= 2 * signed
     assert excess > 1.7 * 2 * normal
-    # And the line after Jensen's inequality needs variance one: here it is one half.
-    rng = np.random.default_rng(0)
-    g = rng.normal(0, math.sqrt(0.5), 10**5)
-    assert (g**2).mean() == pytest.approx(0.5, rel=0.02)
 
 
 @pytest.mark.claim("LN-18")
@@ -305,6 +301,10 @@ def test_two_points_at_the_centre_attain_the_lower_bound():
     [
         ([[1, 0], [0, 1], [1, 1]], (8 + 5 * math.sqrt(2)) / (8 + 4 * math.sqrt(2))),
         ([[-1, 1], [-0.4, 1], [-0.4, 1], [0.2, 1]], 1.0321373734119585),
+        (
+            [[0.012, -0.791, 1], [-0.873, -0.486, 1], [0.136, 0.106, 1], [-0.75, 0.411, 1]],
+            1.0342763262933148,
+        ),
     ],
 )
 def test_the_complexity_can_exceed_that_of_linear_functions(points, ratio):

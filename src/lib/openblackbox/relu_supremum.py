@@ -215,7 +215,7 @@ def relu_sup(points, weights, *, rng=None, starts=64):
     value, direction, sign = _evaluate(points, weights, direction)
     upper = value
     if not arrangement.exact:
-        upper = max(value, upper_bound(inner, scaled) * arrangement.scale * size)
+        upper = max(value, float(upper_bound(inner, scaled) * arrangement.scale * size))
     return ReluSup(value, value, upper, direction, sign)
 
 

@@ -42,7 +42,11 @@ class Rademacher:
     standard_error : float
         Sample standard deviation of the draws over the square root of their number.
     lower, upper : float
-        The same mean for certified bounds of each supremum; both equal `mean` when `exact`.
+        The mean over the same draws of bounds that hold for each of them: the mean of the suprema
+        of these draws lies in between. Both equal `mean` when `exact`.
+    expectation_bound : float
+        A bound of the complexity itself, the expectation over the signs: 3/2 times
+        `linear_complexity`. No draw enters, and single draws may be larger.
     linear : float
         The mean of :math:`D \|g\|`, :math:`g = \frac1n \sum_i \varepsilon_i z_i`, over the same
         draws: the complexity of the class without the ReLU.
@@ -62,6 +66,7 @@ class Rademacher:
     standard_error: float
     lower: float
     upper: float
+    expectation_bound: float
     linear: float
     linear_error: float
     exact: bool
@@ -166,7 +171,8 @@ def rademacher_complexity(X, *, radius, budget, draws, rng):
     Returns
     -------
     Rademacher
-        `mean`, `standard_error`, `lower`, `upper`, `linear`, `linear_error`, `exact`, `values`.
+        `mean`, `standard_error`, `lower`, `upper`, `expectation_bound`, `linear`, `linear_error`,
+        `exact`, `values`.
 
     Raises
     ------
@@ -179,11 +185,16 @@ def rademacher_complexity(X, *, radius, budget, draws, rng):
     -----
     Each supremum is found by `openblackbox.relu_supremum.relu_sup`; the points are sorted once.
 
-    For d > 2, `upper` is the smaller of the mean of the upper ends and of 3/2 times `linear`: as
-    :math:`(t)_+ = (t + |t|) / 2`, the complexity is at most
-    :math:`\frac D2 \mathbb E \|g\| + \frac D2 \mathbb E \sup_u |\frac1n \sum_i \varepsilon_i
-    |u \cdot z_i||`, and by contraction the last expectation is at most
-    :math:`2\,\mathbb E \|g\|`. So `upper` has a statistical error, as `lower` has.
+    `lower` and `upper` speak of the draws: :math:`l_k \le s_k \le r_k` for the supremum
+    :math:`s_k` of each draw and the two ends that `relu_sup` proves, so the means are in the same
+    order. Both differ from the expectation by a statistical error.
+
+    `expectation_bound` speaks of the expectation. As :math:`(t)_+ = (t + |t|) / 2`, the complexity
+    is at most :math:`\frac D2 \mathbb E \|g\| + \frac D2 \mathbb E \sup_u |\frac1n \sum_i
+    \varepsilon_i |u \cdot z_i||`, and by contraction the last expectation is at most
+    :math:`2\,\mathbb E \|g\|`; then Jensen's inequality. The contraction holds in the mean only:
+    for single signs :math:`g = 0` is possible where the supremum is not 0. So 3/2 times `linear`,
+    a mean over draws, would bound neither the draws nor the expectation.
 
     Defined in the chapter Rademacher complexity.
 
@@ -193,7 +204,7 @@ def rademacher_complexity(X, *, radius, budget, draws, rng):
     >>> found = rademacher_complexity([-1, 0, 1], radius=1, budget=2, draws=50, rng=rng)
     >>> found.exact, found.lower == found.mean == found.upper
     (True, True)
-    >>> bounds(3, radius=1, budget=2).lower < found.mean < bounds(3, radius=1, budget=2).improved
+    >>> bounds(3, radius=1, budget=2).lower < found.mean < found.expectation_bound
     True
     """
     points = lift(X, radius)
@@ -208,8 +219,17 @@ def rademacher_complexity(X, *, radius, budget, draws, rng):
     linear = budget / n * np.linalg.norm(signs @ points, axis=1)
     mean, slope = float(values.mean()), float(linear.mean())
     error, linear_error = (float(a.std(ddof=1)) / math.sqrt(draws) for a in (values, linear))
-    upper = mean if arrangement.exact else min(float(uppers.mean()), 1.5 * slope)
-    return Rademacher(mean, error, mean, upper, slope, linear_error, arrangement.exact, values)
+    return Rademacher(
+        mean=mean,
+        standard_error=error,
+        lower=mean,
+        upper=mean if arrangement.exact else float(uppers.mean()),
+        expectation_bound=1.5 * budget / n * float(np.linalg.norm(points)),
+        linear=slope,
+        linear_error=linear_error,
+        exact=arrangement.exact,
+        values=values,
+    )
 
 
 def linear_complexity(X, *, radius, budget):
