@@ -96,6 +96,18 @@ def test_without_decay_relu_conserves_a_square_minus_w_square():
     np.testing.assert_allclose(level(one) - level(cloud), change, rtol=1e-9, atol=1e-14)
 
 
+def test_with_decay_relu_forgets_its_imbalance_at_a_known_rate():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((30, 2))
+    task = Regression(x, np.abs(x[:, 0]), decay=0.7)
+    cloud, levels = start("gaussian", m=5, d=2, rng=rng), []
+    for steps in (400, 800):
+        last = run_flow(cloud, task, step=1 / steps, steps=steps, every=steps).last
+        levels.append(last.a**2 - np.sum(last.w**2, axis=1))
+    expected = np.exp(-2 * 0.7) * (cloud.a**2 - np.sum(cloud.w**2, axis=1))
+    np.testing.assert_allclose(2 * levels[1] - levels[0], expected, atol=1e-3)
+
+
 def test_a_teacher_stays_where_it_is():
     x = np.random.default_rng(1).standard_normal((30, 2))
     teacher = plane_teacher()

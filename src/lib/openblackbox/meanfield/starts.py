@@ -43,7 +43,7 @@ def start(kind, *, m, d, rng, scale=1.0):
     The support of the law of "balanced" separates the cones :math:`a > \|w\|` and
     :math:`a < -\|w\|` of parameter space; that of "one-sided" does not.
 
-    Defined in the chapter Global convergence.
+    Defined in the chapter Two-layer networks as particles.
 
     Examples
     --------
@@ -87,7 +87,7 @@ def plane_teacher(degrees=(10, 130, 250), signs=(1, -1, 1)):
     -----
     As a cloud its function is the mean of its neurons, not their sum.
 
-    Defined in the chapter Global convergence.
+    Defined in the chapter Two-layer networks as particles.
 
     Examples
     --------
