@@ -140,6 +140,9 @@ def test_the_table_of_the_book():
     above, gap = np.array(table["above"]), np.array(table["gap"])
     assert (above > 0).all()
     assert (gap >= above - 1e-8).all()
+    # What the ledger says: none with one neuron, all with 32 and with 64.
+    assert above[width == 1].min() > 1e-3
+    assert above[width >= 32].max() < 1e-3
     medians = [np.median(above[(width == m) & (batch == 0)]) for m in (1, 4, 64)]
     assert medians[0] > 100 * medians[2]
     assert medians[1] > medians[2]

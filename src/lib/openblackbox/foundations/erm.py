@@ -92,7 +92,8 @@ def fit_certified(X, y, *, radius, budget, loss="logistic", tol=1e-6, max_steps=
     -----
     The fully corrective Frank-Wolfe algorithm. Each step asks the exact oracle ``relu_sup`` for the
     neuron with the largest scalar product with the slopes, re-optimises all weights
-    :math:`\eta_j` (`best_combination`), and merges neurons that are active at the same points.
+    :math:`\eta_j` (`best_combination`), and merges neurons that are active at the same points; for
+    the absolute loss only in the networks that are returned, because its gap stalls otherwise.
     For a loss with second derivative at most :math:`\beta`, some gap among the first
     :math:`T \ge 4` is at most :math:`32 \beta D^2 M^2 / T`; in practice a dozen steps reach
     :math:`10^{-8}`.
@@ -114,7 +115,7 @@ def fit_certified(X, y, *, radius, budget, loss="logistic", tol=1e-6, max_steps=
     tol, max_steps = positive("tol", tol), integer("max_steps", max_steps)
     Z = points.points
     n, k = Z.shape
-    units, signs, weights = np.zeros((0, k)), np.zeros(0), np.zeros(0)
+    units, signs, weights = merged = np.zeros((0, k)), np.zeros(0), np.zeros(0)
     values, slopes = np.zeros(n), loss.derivative(y, np.zeros(n)) / n
     risks, gaps, nets = [], [], []
     while True:
@@ -122,7 +123,7 @@ def fit_certified(X, y, *, radius, budget, loss="logistic", tol=1e-6, max_steps=
         risks.append(float(loss.value(y, values).mean()))
         slack = _slack(loss, y, values, slopes, risks[-1])
         gaps.append(float(slopes @ values + budget * top.upper + slack))
-        nets.append(_net(units, budget * weights * signs, radius))
+        nets.append(_net(merged[0], budget * merged[1] * merged[2], radius))
         if gaps[-1] <= tol:
             break
         if len(gaps) > max_steps:
@@ -135,9 +136,10 @@ def fit_certified(X, y, *, radius, budget, loss="logistic", tol=1e-6, max_steps=
         weights, slopes = best_combination(
             loss, columns, y, np.append(weights, 0.0), tol=1e-3 * tol
         )
-        units, signs, weights = _merge(Z, units, signs, weights)
-        values = np.maximum(Z @ units.T, 0) @ (budget * signs * weights)
-        if loss.name != "absolute":
+        merged = _merge(Z, units, signs, weights)
+        values = np.maximum(Z @ merged[0].T, 0) @ (budget * merged[1] * merged[2])
+        if loss.name != "absolute":  # its linear program stalls if it loses what it has found
+            units, signs, weights = merged
             slopes = loss.derivative(y, values) / n
     norm = outer_norm(nets[-1], radius=radius)
     return CertifiedFit(
