@@ -81,7 +81,8 @@ def test_by_hand():
     assert assignment_cost([[0.0], [3.0]], [[3.0], [1.0]]).cost == 0.5
     assert assignment_cost([[0.0, 0.0]], [[3.0, 4.0]]).cost == 25
     same = assignment_cost([[1.0, 2.0], [3.0, 4.0]], [[3.0, 4.0], [1.0, 2.0]])
-    assert same.cost == 0 and same.permutation.tolist() == [1, 0]
+    assert same.cost == 0
+    assert same.permutation.tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -118,6 +119,16 @@ def test_linear_images_of_a_cloud():
     assert np.array_equal(order[found.permutation], np.arange(300))
 
 
+def test_the_plane_is_left_to_pot_where_it_is_crowded(monkeypatch):
+    u, v = clouds(30, 2)
+    monkeypatch.setattr(module, "CROWDED", 30)
+    assert assignment_cost(u, v).method == "pot"
+    assert assignment_cost(u[1:], v[1:]).method == "scipy"
+    assert assignment_cost(*clouds(30, 3)).method == "scipy"
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    assert assignment_cost(u, v).method == "scipy"
+
+
 def test_balanced_clouds_have_nearly_equal_covariances(monkeypatch):
     monkeypatch.setattr(module, "RIDGE", 0.0)
     u, v = clouds(500, 4)
@@ -148,7 +159,8 @@ def test_clouds_of_ints_and_ties():
     square = [[0, 0], [0, 1], [1, 0], [1, 1]]
     for method in METHODS:
         found = assignment_cost(square, square, method=method)
-        assert found.cost == 0 and found.permutation.tolist() == [0, 1, 2, 3]
+        assert found.cost == 0
+        assert found.permutation.tolist() == [0, 1, 2, 3]
         assert assignment_cost([[0]] * 5, [[1]] * 5, method=method).cost == 1
 
 
@@ -181,5 +193,8 @@ def test_potentials_of_bad_input():
 def test_a_solver_that_gives_up_is_an_error(monkeypatch):
     monkeypatch.setattr(module, "MANY_PIVOTS", 3)
     u, v = clouds(50, 2)
-    with pytest.warns(UserWarning), pytest.raises(RuntimeError, match="no optimum"):
+    with (
+        pytest.warns(UserWarning, match="numItermax"),
+        pytest.raises(RuntimeError, match="no optimum"),
+    ):
         assignment_cost(u, v, method="pot")

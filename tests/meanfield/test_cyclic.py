@@ -30,7 +30,8 @@ def test_enumeration(m, p, kind):
         u, v = pair(kind, m, p, seed)
         least = enumerated(u, v)
         found = cyclic_cost(u, v)
-        assert found.exact and found.lower == found.upper == pytest.approx(least, rel=1e-12)
+        assert found.exact
+        assert found.lower == found.upper == pytest.approx(least, rel=1e-12)
         assert found.assignment == assignment_cost(u, v).cost
         interval = cyclic_cost(u, v, exact_up_to=0)
         assert interval.lower <= least * (1 + 1e-12) + 1e-15
@@ -44,7 +45,8 @@ def test_enumeration(m, p, kind):
 def test_by_hand():
     points = np.array([[0.0], [1.0], [3.0]])
     found = cyclic_cost(points, points)
-    assert found.upper == pytest.approx(14 / 3, rel=1e-15) and found.assignment == 0
+    assert found.upper == pytest.approx(14 / 3, rel=1e-15)
+    assert found.assignment == 0
     assert cyclic_cost([[1.0]], [[4.0]]).upper == 9
     assert cyclic_cost(np.eye(9), np.eye(9)).upper == pytest.approx(2, rel=1e-15)
     # The rows are a shift of each other: the ring costs nothing.
@@ -67,7 +69,8 @@ def test_the_exact_method_and_the_interval_agree_where_both_run():
         u, v = pair("near", 13, 2, seed)
         exact = cyclic_cost(u, v, exact_up_to=13)
         interval = cyclic_cost(u, v)
-        assert exact.exact and not interval.exact
+        assert exact.exact
+        assert not interval.exact
         assert interval.lower <= exact.upper <= interval.upper <= 1.3 * exact.upper
         assert (
             interval.lower > exact.assignment * 1.5

@@ -80,7 +80,8 @@ def test_spanning_trees_by_enumeration(m, p):
 
 def test_spanning_trees_of_equal_points():
     edges, lengths = spanning_tree(np.ones((5, 2)))
-    assert len(edges) == 4 and lengths.tolist() == [0] * 4
+    assert len(edges) == 4
+    assert lengths.tolist() == [0] * 4
     assert sorted(tree_tour(edges).tolist()) == list(range(5))
     assert spanning_tree([[3.0]])[0].shape == (0, 2)
     assert spanning_tree([[0.0], [0.0], [2.0]])[1].tolist() == [0, 2]
@@ -95,7 +96,8 @@ def test_tours_make_steps_of_three_edges_and_use_each_edge_twice(n, seed):
     edges = random_tree(n, rng)
     root = int(edges[0, 0]) if n > 1 else 0
     tour = tree_tour(edges, root=root)
-    assert sorted(tour.tolist()) == list(range(n)) and tour[0] == root
+    assert sorted(tour.tolist()) == list(range(n))
+    assert tour[0] == root
     if n > 1:
         steps = [tree_path(edges, a, b) for a, b in zip(tour, np.roll(tour, -1), strict=True)]
         assert max(map(len, steps)) <= 3
@@ -189,7 +191,9 @@ def test_bounds_by_hand():
 def test_no_permutation(permutation):
     u = [[0.0], [1.0]]
     for call in (cycle_labels, lambda s: merge_cycles(u, u, s), lambda s: gap_bounds(u, u, s)):
-        with pytest.raises(ValueError, match="permutation: expected 0, ..., m - 1 in some order"):
+        with pytest.raises(
+            ValueError, match=r"permutation: expected 0, \.\.\., m - 1 in some order"
+        ):
             call(permutation)
 
 

@@ -22,7 +22,8 @@ def test_value_and_gradient(m, p, method):
     u, v = clouds(m, p)
     value = w2_squared_torch(u, v, method=method)
     found = assignment_cost(u.detach().numpy(), v.detach().numpy())
-    assert value.shape == () and value.item() == pytest.approx(found.cost, rel=1e-12)
+    assert value.shape == ()
+    assert value.item() == pytest.approx(found.cost, rel=1e-12)
     value.backward()
     expected = 2 / m * (u.detach().numpy() - v.detach().numpy()[found.permutation])
     assert u.grad.numpy() == pytest.approx(expected, abs=1e-14)
@@ -71,7 +72,7 @@ def test_bad_input():
         w2_squared_torch([[0.0]], u)
     with pytest.raises(TypeError, match="v: expected a torch tensor of real numbers, got a tensor"):
         w2_squared_torch(u, torch.zeros(2, 1, dtype=torch.int64))
-    with pytest.raises(TypeError, match="v: expected torch.float64 on cpu as u, got torch.float32"):
+    with pytest.raises(TypeError, match=r"v: expected torch\.float64 on cpu as u, got"):
         w2_squared_torch(u, u.float())
     with pytest.raises(ValueError, match="u: expected shape"):
         w2_squared_torch(u[:, 0], u)

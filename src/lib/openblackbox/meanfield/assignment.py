@@ -8,6 +8,7 @@ the minimum over all permutations: a linear assignment problem. SciPy and POT so
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -23,6 +24,8 @@ __all__ = [
 ]
 
 METHODS = ("auto", "scipy", "pot", "sorted")
+CROWDED = 3000
+"""From so many points in the plane on, augmenting paths are at risk of becoming long."""
 BALANCED_FROM = 200
 """From so many points on it pays to bring the two clouds to one shape first."""
 RIDGE = 1e-4
@@ -67,9 +70,8 @@ def assignment_cost(u, v, *, method="auto"):
         The clouds, one point a row.
     method : {"auto", "scipy", "pot", "sorted"}
         "scipy": shortest augmenting paths; "pot": the network simplex of POT; "sorted": the order
-        on the line, for p = 1 alone. "auto" is "sorted" for p = 1 and "scipy" else, which is the
-        faster one on nearly all clouds of ``tests/benchmarks/bench_assignment.py``; "pot" wins, by
-        a factor up to 3, in the plane for thousands of points with heavy tails.
+        on the line, for p = 1 alone. "auto": "sorted" for p = 1; "pot" for p = 2 from 3000 points
+        on, if it is installed; else "scipy".
 
     Returns
     -------
@@ -98,6 +100,10 @@ def assignment_cost(u, v, *, method="auto"):
     the sizes of the clouds; ``cost`` is computed from the differences
     :math:`u_i - v_{\sigma(i)}` and is exact for this :math:`\sigma`. Ties are broken by the solver.
 
+    "auto" is the rule that the table of ``tests/benchmarks/bench_assignment.py`` suggests: the
+    augmenting paths are the faster method, but in the plane they become long, by a factor of 5 for
+    4000 points with heavy tails.
+
     Cost: one m by m array, and time of order :math:`m^3` at worst, less on random clouds;
     m log m on the line.
 
@@ -116,7 +122,7 @@ def assignment_cost(u, v, *, method="auto"):
     if method == "sorted" and p > 1:
         raise ValueError(f"method: expected 'sorted' for p = 1 only, got points of {p} entries")
     if method == "auto":
-        method = "sorted" if p == 1 else "scipy"
+        method = _faster(len(u), p)
     permutation = _SOLVERS[method](u, v)
     return Assignment(mean_square(u, v[permutation]), permutation, method)
 
@@ -210,6 +216,12 @@ def _same_dimension(u, v):
         raise ValueError(f"v: expected points of {u.shape[1]} entries as in u, got {v.shape[1]}")
 
 
+def _faster(m, p):
+    if p == 1:
+        return "sorted"
+    return "pot" if p == 2 and m >= CROWDED and find_spec("ot") else "scipy"
+
+
 def _costs(u, v):
     """Form a matrix of costs that has the same cheapest permutations as the squared distances.
 
@@ -242,7 +254,7 @@ def _balanced(u, v):
     sizes = [float((x**2).sum() / m) for x in (u, v)]
     if not all(sizes):
         return u, v
-    if 4 * p > m:
+    if m < 20 * p:
         ratio = (sizes[1] / sizes[0]) ** 0.25
         return u * ratio, v / ratio
     first, second = (

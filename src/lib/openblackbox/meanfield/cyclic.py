@@ -81,9 +81,9 @@ def cyclic_cost(u, v, *, exact_up_to=12):
     -----
     Exact: dynamic programming over subsets (Held and Karp), :math:`m^2 2^m` operations.
 
-    Interval. Above: the cycles of a cheapest assignment are merged (`merge_cycles`), which is within
-    :math:`\frac{3}{2m} \sum_e |e|^2` of the assignment; then pieces of the ring, of up to three
-    neurons, are moved to other places while this lowers the cost. Below: let :math:`f_i + g_j \le C_{ij}` be
+    Interval. Above: the cycles of a cheapest assignment are merged (`merge_cycles`), which is
+    within :math:`\frac{3}{2m} \sum_e |e|^2` of the assignment; then pieces of the ring, of up to
+    three neurons, are moved while this lowers the cost. Below: let :math:`f_i + g_j \le C_{ij}` be
     potentials of the assignment problem. A cyclic permutation leaves each cycle S of the
     assignment at least once, so
 
