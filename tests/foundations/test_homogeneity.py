@@ -110,6 +110,12 @@ def test_a_dead_direction_has_an_infimum_that_is_not_attained():
         assert weight_decay(found.network) == 0
 
 
+def test_balancing_very_unequal_layers_does_not_overflow():
+    found = balance(OneHiddenLayer([1e-300], [[1e10]], [0.0]))
+    assert found.network.eta[0] == pytest.approx(1e-145, rel=1e-13)
+    assert found.network.w[0, 0] == pytest.approx(1e-145, rel=1e-13)
+
+
 def test_balancing_treats_every_kind_of_neuron():
     net = OneHiddenLayer([0.0, 3.0, 0.0, 1.0], [[0.0], [0.0], [5.0], [16.0]], [0.0, 0.0, 1.0, 0.0])
     assert dead_directions(net).tolist() == [False, True, True, False]

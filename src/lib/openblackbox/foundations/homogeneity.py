@@ -199,7 +199,7 @@ def balance(net, *, alpha=1.0, radius=1.0):
     sizes, dead = inner_sizes(net, radius=radius), dead_directions(net)
     live = (net.eta != 0) & ~dead
     scales = np.where(dead, np.nan, 1.0)
-    scales[live] = np.sqrt(sizes[live] / np.abs(net.eta[live])) / alpha**0.25
+    scales[live] = np.sqrt(sizes[live]) / np.sqrt(np.abs(net.eta[live])) / alpha**0.25
     used = np.where(dead, 1.0, scales)
     keep = (~dead).astype(float)
     network = OneHiddenLayer(

@@ -111,8 +111,8 @@ def penalised_loss(net, x, y, *, penalty, strength=0.0, alpha=1.0, radius=1.0):
     Where the objective is not differentiable the convention is ReLU'(0) = 0, sign(0) = 0, and
     gradient 0 of the norm :math:`c_j` at 0. It keeps the identity
     :math:`\eta_j \partial_{\eta_j} J = w_j \cdot \partial_{w_j} J + b_j \partial_{b_j} J` of
-    rescaling-invariant objectives. Torch's ``weight_decay=lam`` is "decay" with strength lam / 2.
-    Cost: O(n m d).
+    rescaling-invariant objectives. ``torch.optim.SGD`` with ``weight_decay=lam`` descends
+    "decay" with strength lam / 2. Cost: O(n m d).
 
     Defined in the chapter Homogeneity and regularization.
 
