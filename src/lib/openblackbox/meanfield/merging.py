@@ -107,7 +107,7 @@ def spanning_tree(points):
     Notes
     -----
     `scipy.sparse.csgraph.minimum_spanning_tree` of the complete graph. It takes an edge of length
-    0 for a missing one, so 1 is added to all weights, which changes all trees alike. Among the
+    0 for a missing one, so the largest length is added to all, which changes all trees alike. Among the
     spanning trees it minimizes the sum of every increasing function of the lengths. Cost: of order
     m m log m.
 
@@ -122,7 +122,7 @@ def spanning_tree(points):
     """
     points = real_array("points", points, ndim=2)
     distances = cdist(points, points)
-    weights = 1 + distances / (distances.max() or 1.0)
+    weights = distances + (float(distances.max()) or len(points))
     tree = minimum_spanning_tree(np.triu(weights, 1)).tocoo()
     edges = np.column_stack([tree.row, tree.col]).astype(np.intp)
     lengths = distances[tree.row, tree.col]
