@@ -81,6 +81,9 @@ def test_a_sample_by_hand():
     gap = sample_differential_gap([1.0, 0.01], [1.0, -0.01], x)
     assert gap == pytest.approx(math.sqrt(9 / 3), rel=1e-14)
     assert sample_differential_gap([1.0, 0.01], [2.0, 0.02], x) == 0
+    slopes = [1 - math.tanh(t) ** 2 for t in (1.0, 3.0)]
+    gap = sample_differential_gap([1.0], [3.0], [[1.0]], activation="tanh")
+    assert gap == pytest.approx(slopes[0] - slopes[1], rel=1e-13)
 
 
 @pytest.mark.parametrize("function", [feature_kernel, differential_gap, tangent_gap])
@@ -96,5 +99,7 @@ def test_samples_that_are_refused():
         sample_differential_gap([1.0], [1.0], np.ones((0, 1)))
     with pytest.raises(ValueError, match="v: expected 2 numbers"):
         sample_differential_gap([1.0, 0.0], [1.0], np.ones((3, 2)))
+    with pytest.raises(ValueError, match="activation"):
+        sample_differential_gap([1.0], [1.0], [[1.0]], activation="sine")
     with pytest.raises(ValueError, match="w: expected 2 numbers, not all zero"):
         sample_differential_gap([0.0, 0.0], [1.0, 0.0], np.ones((3, 2)))

@@ -6,7 +6,8 @@ rotations, with :math:`\mathbb{E}\,\|x\|^2 = d`; for example the normal law :mat
 
 import numpy as np
 
-from openblackbox.arguments import real_array
+from openblackbox.arguments import choice, real_array
+from openblackbox.meanfield.particles import ACTIVATIONS
 
 __all__ = ["differential_gap", "feature_kernel", "sample_differential_gap", "tangent_gap"]
 
@@ -136,11 +137,11 @@ def tangent_gap(angle):
     return np.sqrt(np.maximum(square, 0))
 
 
-def sample_differential_gap(w, v, x):
+def sample_differential_gap(w, v, x, *, activation="relu"):
     r"""Evaluate the distance of two differentials when the law is uniform on points.
 
-    .. math:: \max_{\|h\| = 1} \Big( \frac1n \sum_i \big(\mathbf{1}\{w \cdot x_i > 0\}
-              - \mathbf{1}\{v \cdot x_i > 0\}\big)^2 (h \cdot x_i)^2 \Big)^{1/2}
+    .. math:: \max_{\|h\| = 1} \Big( \frac1n \sum_i \big(\sigma'(w \cdot x_i)
+              - \sigma'(v \cdot x_i)\big)^2 (h \cdot x_i)^2 \Big)^{1/2}
 
     Parameters
     ----------
@@ -148,6 +149,8 @@ def sample_differential_gap(w, v, x):
         Two directions.
     x : array_like, shape (n, d)
         The points.
+    activation : {"relu", "tanh"}
+        :math:`\sigma`.
 
     Returns
     -------
@@ -157,12 +160,12 @@ def sample_differential_gap(w, v, x):
     Raises
     ------
     ValueError
-        Shapes that do not fit, no point, or no direction.
+        Shapes that do not fit, no point, no direction, or an unknown activation.
 
     Notes
     -----
     The largest eigenvalue of a d by d matrix. At a direction orthogonal to a point the feature of
-    a sample has no differential.
+    a sample of ReLU has no differential; the slope at the kink is taken to be 0.
 
     Defined in the chapter Three layers.
 
@@ -172,6 +175,7 @@ def sample_differential_gap(w, v, x):
     >>> sample_differential_gap([1.0, 0.1], [1.0, -0.1], [[0.0, 2.0], [1.0, 0.0]])
     1.4142135623730951
     """
+    slope = ACTIVATIONS[choice("activation", activation, ACTIVATIONS)].derivative
     w, v = real_array("w", w, ndim=1), real_array("v", v, ndim=1)
     x = real_array("x", x, ndim=2)
     if 0 in x.shape:
@@ -181,5 +185,5 @@ def sample_differential_gap(w, v, x):
             raise ValueError(
                 f"{name}: expected {x.shape[1]} numbers, not all zero, got {direction}"
             )
-    between = x[(x @ w > 0) != (x @ v > 0)]
-    return float(np.sqrt(max(np.linalg.eigvalsh(between.T @ between / len(x))[-1], 0)))
+    turned = (slope(x @ w) - slope(x @ v))[:, None] * x
+    return float(np.sqrt(max(np.linalg.eigvalsh(turned.T @ turned / len(x))[-1], 0)))
