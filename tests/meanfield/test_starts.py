@@ -14,6 +14,18 @@ def test_balanced_and_one_sided_starts_have_the_radius(scale):
         assert np.all(cloud.a > 0) == (kind == "one-sided")
 
 
+def test_the_radius_is_one_unless_told():
+    cloud = start("balanced", m=5, d=3, rng=np.random.default_rng(0))
+    np.testing.assert_allclose(np.linalg.norm(cloud.w, axis=1), 1, rtol=1e-14)
+
+
+def test_gaussian_entries_are_scaled_draws():
+    cloud = start("gaussian", m=5, d=3, rng=np.random.default_rng(0), scale=2.0)
+    rng = np.random.default_rng(0)
+    np.testing.assert_allclose(cloud.a, 2 * rng.standard_normal(5), rtol=1e-15)
+    np.testing.assert_allclose(cloud.w, 2 * rng.standard_normal((5, 3)), rtol=1e-15)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_laws_in_the_mean(seed):
     # Means over 20000 draws have standard errors of 0.007 at most; five of them are allowed.
