@@ -143,6 +143,35 @@ def test_balanced_clouds_have_nearly_equal_covariances(monkeypatch):
     assert first @ second.T == pytest.approx(9 * wide @ tall.T, rel=1e-12)
 
 
+def test_a_direction_without_variance():
+    """There the map is given by the ridge: 1e-4 of the mean variance of all directions."""
+    u, v = np.zeros((40, 2)), np.zeros((40, 2))
+    u[:, 0], v[:, 0] = np.tile([-1, 1], 20), np.tile([-3, 3], 20)
+    v[:, 1] = np.repeat([-2, 2], 20)
+    _, second = module._balanced(u, v)
+    ridges = 1e-4 / 2, 1e-4 * 13 / 2
+    assert second[:, 0] == pytest.approx(v[:, 0] * ((1 + ridges[0]) / (9 + ridges[1])) ** 0.25)
+    expected = v[:, 1] * (ridges[0] / (4 + ridges[1])) ** 0.25
+    assert second[:, 1] == pytest.approx(expected, rel=1e-9)
+
+
+def test_large_clouds_are_balanced_and_small_ones_are_not(monkeypatch):
+    called = []
+    monkeypatch.setattr(module, "_balanced", lambda u, v: (called.append(len(u)), u, v)[1:])
+    for m in (199, 200):
+        assignment_cost(*clouds(m, 2))
+    assert called == [200]
+
+
+def test_the_crowded_plane():
+    rng = np.random.default_rng(0)
+    u = rng.standard_normal((3000, 2))
+    near = u + 1e-4 * rng.standard_normal((3000, 2))
+    for m, method in ((2999, "scipy"), (3000, "pot")):
+        assert module._faster(m, 2) == method
+    assert assignment_cost(u, near, method="scipy").cost < 3e-8
+
+
 @pytest.mark.parametrize("m, p", [(1, 2), (5, 2), (60, 3), (40, 50)])
 def test_potentials_certify_the_cost(m, p):
     u, v = clouds(m, p)

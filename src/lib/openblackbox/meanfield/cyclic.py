@@ -157,7 +157,7 @@ def _shortened(costs, permutation):
     """Move pieces of a ring, of up to three cities, to other places while that lowers the cost."""
     m, after = len(costs), permutation.copy()
     before, places = np.argsort(after), np.arange(m)
-    least = 1e-12 * float(costs.max())
+    least = m * np.finfo(float).eps * float(costs.max())
     moved = m > 4
     while moved:
         moved = False

@@ -12,9 +12,9 @@ __all__ = ["w2_squared_torch"]
 def w2_squared_torch(u, v, *, method="pot"):
     r"""Compute :math:`W_2^2` of two clouds of torch tensors, so that it can be differentiated.
 
-    .. math:: W_2^2 = \min_\pi \sum_{i,j} \pi_{ij} \|u_i - v_j\|^2,
+    .. math:: W_2^2 = \min_\gamma \sum_{i,j} \gamma_{ij} \|u_i - v_j\|^2,
 
-    where :math:`\pi` has row sums 1/m and column sums 1/n.
+    where the plan :math:`\gamma` has row sums 1/m and column sums 1/n.
 
     Parameters
     ----------
