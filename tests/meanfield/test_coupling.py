@@ -1,0 +1,141 @@
+"""Clouds and their partners: exact growth, its bound, the field of another cloud, bad input."""
+
+import math
+
+import numpy as np
+import pytest
+from openblackbox.meanfield.chaos import cloud_distance, first_particles
+from openblackbox.meanfield.coupling import (
+    chaos_bound,
+    coupled_error,
+    coupling_growth,
+    driven_velocity,
+    fourth_moment,
+)
+from openblackbox.meanfield.energy import velocity
+from openblackbox.meanfield.flow import run_flow, take_step
+from openblackbox.meanfield.particles import Cloud, Regression, predict
+from openblackbox.meanfield.starts import start
+from scipy.integrate import quad
+
+
+def draw(m, d=2, seed=0, scale=1.0):
+    rng = np.random.default_rng([m, d, seed])
+    return start("gaussian", m=m, d=d, rng=rng, scale=scale)
+
+
+def smooth_task(seed=0, n=15, d=2):
+    rng = np.random.default_rng(seed)
+    return Regression(rng.standard_normal((n, d)), rng.standard_normal(n), activation="tanh")
+
+
+def test_particles_and_partners():
+    cloud = draw(9)
+    part = first_particles(cloud, 4)
+    assert coupled_error(part, cloud) == 0
+    moved = Cloud(part.a + 1, part.w + 2)
+    assert coupled_error(moved, cloud) == pytest.approx(9, rel=1e-14)
+    assert cloud_distance(moved, part) <= coupled_error(moved, part) * (1 + 1e-12)
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("decay", [0.0, 0.2])
+def test_the_driven_velocity_is_that_of_the_large_cloud(activation, decay):
+    base = smooth_task()
+    task = Regression(base.x, base.y, decay=decay, activation=activation)
+    large = draw(30)
+    part = first_particles(large, 7)
+    full = velocity(large, task).theta
+    driven = driven_velocity(part, task, driver=large).theta
+    np.testing.assert_allclose(driven, full[:7], rtol=1e-12, atol=1e-14)
+    own = driven_velocity(part, task, driver=part).theta
+    np.testing.assert_allclose(own, velocity(part, task).theta, rtol=1e-12, atol=1e-14)
+
+
+def test_the_growth_is_the_derivative_of_the_coupled_error():
+    task, large = smooth_task(), draw(40)
+    cloud = Cloud(large.a[:10] + 0.1, large.w[:10] * 0.9)
+    now = coupling_growth(cloud, large, task)
+    assert now.error == pytest.approx(coupled_error(cloud, large), rel=1e-14)
+    slopes = []
+    for step in (1e-4, 5e-5):
+        later = [take_step(one, task, step=step) for one in (cloud, large)]
+        slopes.append((coupled_error(*later) - now.error) / step)
+    assert 2 * slopes[1] - slopes[0] == pytest.approx(now.rate, rel=1e-6)
+    partners = first_particles(large, 10)
+    f, g = (predict(one, task.x, activation="tanh") for one in (partners, large))
+    assert now.sampling == pytest.approx(np.mean((f - g) ** 2), rel=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_growth_stays_below_its_bound_along_the_flow(seed):
+    task, large = smooth_task(seed), draw(60, seed=seed)
+    cloud = first_particles(large, 6)
+    paths = [run_flow(one, task, step=0.05, steps=40, every=8) for one in (cloud, large)]
+    for k in range(6):
+        now = coupling_growth(paths[0].cloud(k), paths[1].cloud(k), task)
+        assert now.rate <= now.bound
+    # far apart and with a large residual as well
+    wild = Regression(task.x, 10 * task.y, activation="tanh")
+    other = draw(60, seed=seed + 10, scale=2.0)
+    now = coupling_growth(cloud, other, wild)
+    assert now.rate <= now.bound
+
+
+def test_the_bound_of_the_growth_by_hand():
+    # one point x = 2: K = 2; A = 1 gives H = 6
+    task = Regression([[2.0]], [0.5], activation="tanh")
+    cloud, large = Cloud([1.0], [[0.3]]), Cloud([0.8, -0.4], [[0.2], [0.1]])
+    now = coupling_growth(cloud, large, task)
+    f, g = np.tanh(0.6), 0.8 * np.tanh(0.4)
+    limit = (g - 0.4 * np.tanh(0.2)) / 2
+    expected = 12 * (2 * abs(limit - 0.5) + abs(f - limit)) * 0.05 + (g - limit) ** 2
+    assert now.bound == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_fourth_moment_bounds_all_directions():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((30, 4))
+    u = rng.standard_normal((4, 2000))
+    u /= np.linalg.norm(u, axis=0)
+    assert np.mean((x @ u) ** 4, axis=0).max() <= fourth_moment(x) ** 4
+    squares = np.array([np.kron(row, row) for row in x])
+    largest = np.linalg.eigvalsh(squares.T @ squares / 30)[-1]
+    assert fourth_moment(x) ** 4 == pytest.approx(largest, rel=1e-12)
+    assert fourth_moment([[1.0], [3.0]]) ** 4 == pytest.approx(41, rel=1e-13)
+    assert fourth_moment([[3.0, 4.0]]) == pytest.approx(5, rel=1e-14)
+
+
+def test_the_bound_of_the_flow_is_its_integral():
+    # the integral of A^2 e^(8 H rho (t - s)) over s, A and H at the time t
+    time, reach, residual, moment = 0.3, 0.7, 0.4, 1.3
+    a = reach + 2 * residual * time
+    rate = 8 * moment * (1 + a * moment) * residual
+    value = quad(lambda s: a**2 * np.exp(rate * (time - s)), 0, time)[0] / 50
+    bound = chaos_bound(50, time, reach=reach, residual=residual, moment=moment)
+    assert bound == pytest.approx(value, rel=1e-10)
+    assert chaos_bound(50, 0.0, reach=1, residual=1, moment=1) == 0
+    assert chaos_bound(50, 100.0, reach=1, residual=1, moment=1) == math.inf
+
+
+def test_bad_input():
+    one, two = draw(4), draw(4, 3)
+    task = smooth_task()
+    with pytest.raises(ValueError, match="other: expected at least 4 particles, got 3"):
+        coupled_error(one, first_particles(one, 3))
+    with pytest.raises(ValueError, match="other: expected inner weights"):
+        coupled_error(one, two)
+    with pytest.raises(ValueError, match="cloud: expected inner weights"):
+        driven_velocity(two, task, driver=two)
+    with pytest.raises(ValueError, match="'tanh' and no decay, got 'relu'"):
+        coupling_growth(one, one, Regression(task.x, task.y))
+    with pytest.raises(ValueError, match=r"no decay, got 'tanh' and a decay of 0\.5"):
+        coupling_growth(one, one, Regression(task.x, task.y, decay=0.5, activation="tanh"))
+    with pytest.raises(ValueError, match="x: expected at least one point"):
+        fourth_moment(np.ones((0, 2)))
+    with pytest.raises(ValueError, match="time"):
+        chaos_bound(1, -1, reach=1, residual=1, moment=1)
+    with pytest.raises(ValueError, match="reach"):
+        chaos_bound(1, 1, reach=0, residual=1, moment=1)
+    with pytest.raises(ValueError, match="moment"):
+        chaos_bound(1, 1, reach=1, residual=1, moment=-1)
