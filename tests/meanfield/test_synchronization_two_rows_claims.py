@@ -7,7 +7,8 @@ import ot
 import pytest
 from openblackbox.meanfield.assignment import assignment_cost
 from openblackbox.meanfield.cyclic import cyclic_cost
-from openblackbox.meanfield.merging import cycle_labels, gap_bounds, spanning_tree
+from openblackbox.meanfield.merging import cycle_labels, gap_bounds
+from openblackbox.meanfield.trees import spanning_tree
 
 LINE = np.array([[0.0], [1.0], [3.0]])
 
