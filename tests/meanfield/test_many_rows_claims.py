@@ -1,0 +1,254 @@
+"""The statements of the report on three rows and more, tested one by one."""
+
+import itertools
+
+import numpy as np
+import pytest
+from openblackbox.meanfield.assignment import assignment_cost
+from openblackbox.meanfield.multimarginal import pairwise_w2
+from openblackbox.meanfield.synchronization import (
+    permutation_cost,
+    shift_constants,
+    shift_cost,
+    synchronization_cost,
+)
+
+
+def drawn(m, p, seed=0, *, s=3):
+    return np.random.default_rng([s, m, p, seed]).standard_normal((s, m, p))
+
+
+def column(*rows):
+    return np.array(rows, dtype=float)[:, :, None]
+
+
+def printed(rows, sigma):
+    """The first form of the report, with indices modulo m, times 1/m."""
+    u1, u2, u3 = rows
+    m = len(u1)
+    at = [sigma[i % m] for i in range(-2, m + 1)]  # at[i + 2] is sigma(i)
+    return (
+        sum(
+            ((u1[at[i + 2]] - u2[at[i + 3]]) ** 2).sum()
+            + ((u2[at[i + 2]] - u3[at[i]]) ** 2).sum()
+            + ((u3[at[i + 2]] - u1[at[i + 3]]) ** 2).sum()
+            for i in range(m)
+        )
+        / m
+    )
+
+
+def changed(rows, sigma):
+    """The second form of the report, after the change of variables, times 1/m."""
+    u1, u2, u3 = rows
+    sigma = np.array(sigma)
+    back = np.argsort(sigma)
+    terms = (u1 - u2[sigma]), (u2 - u3[back[back]]), (u3 - u1[sigma])
+    return sum((term**2).sum() for term in terms) / len(u1)
+
+
+def orders(m):
+    return [list(order) for order in itertools.permutations(range(m))]
+
+
+def total(rows):
+    return pairwise_w2(rows).sum() / 2
+
+
+# --- RS-65, RS-66, RS-71: the cost and its forms
+
+
+@pytest.mark.claim("RS-65")
+@pytest.mark.parametrize("m, p", [(2, 1), (3, 2), (4, 1), (5, 2)])
+def test_the_printed_form_is_the_cost_of_rings_in_the_order_3_1_2(m, p):
+    for seed in range(3):
+        rows = drawn(m, p, seed)
+        least = min(printed(rows, sigma) for sigma in orders(m))
+        ring = synchronization_cost(rows[[2, 0, 1]], cyclic=True)
+        assert ring.upper == pytest.approx(least, rel=1e-12)
+
+
+@pytest.mark.claim("RS-66")
+@pytest.mark.parametrize("m, p", [(2, 1), (4, 2), (5, 1)])
+def test_the_substitution(m, p):
+    """Term by term it is right, and over all permutations the second form is D."""
+    rows = drawn(m, p)
+    shift = np.roll(np.arange(m), -1)
+    for sigma in orders(m):
+        substituted = np.array(sigma)[shift][np.argsort(sigma)]
+        assert changed(rows, substituted) == pytest.approx(printed(rows, sigma), rel=1e-12)
+        assert changed(rows, sigma) == pytest.approx(
+            permutation_cost(rows[[2, 0, 1]], sigma), rel=1e-12
+        )
+
+
+@pytest.mark.claim("RS-66", counterexample=True)
+def test_the_minimum_over_all_permutations_is_smaller():
+    same = column([0, 1], [0, 1], [0, 1])
+    assert min(changed(same, sigma) for sigma in orders(2)) == 0
+    assert min(printed(same, sigma) for sigma in orders(2)) == 2
+
+
+def general(rows, sigma, shifts):
+    """The general form of the report for integers j(k, l), with factor 1/m."""
+    s, m, _ = rows.shape
+    powers = [np.arange(m)]
+    for _ in range(m * s):
+        powers.append(np.array(sigma)[powers[-1]])
+    return (
+        sum(
+            ((rows[k] - rows[other][powers[shifts[k, other]]]) ** 2).sum()
+            for k, other in itertools.combinations(range(s), 2)
+        )
+        / m
+    )
+
+
+@pytest.mark.claim("RS-71")
+def test_additive_shifts_give_the_cost():
+    rows = drawn(4, 2, s=4)
+    shifts = {(k, other): other - k for k in range(4) for other in range(4)}
+    for sigma in orders(4):
+        assert general(rows, sigma, shifts) == pytest.approx(
+            permutation_cost(rows, sigma), rel=1e-12
+        )
+
+
+@pytest.mark.claim("RS-71", counterexample=True)
+def test_other_shifts_do_not():
+    """Rows that agree along the orbit of an exchange, with j(1, 3) = 1 in place of 2."""
+    rows = column([0, 1], [1, 0], [0, 1])
+    additive = {(0, 1): 1, (1, 2): 1, (0, 2): 2}
+    assert min(general(rows, sigma, additive) for sigma in orders(2)) == 0
+    other = additive | {(0, 2): 1}
+    assert min(general(rows, sigma, other) for sigma in orders(2)) == 1
+
+
+# --- RS-68, RS-69: two rows agree
+
+
+@pytest.mark.claim("RS-68")
+@pytest.mark.claim("RS-69")
+@pytest.mark.parametrize("m, p", [(1, 1), (4, 2), (6, 1)])
+def test_the_other_terms_coincide(m, p):
+    for seed in range(4):
+        rows = drawn(m, p, seed)
+        sigma = np.random.default_rng(seed).permutation(m)
+        rows[1][sigma] = rows[0]
+        back = np.argsort(sigma)
+        second = ((rows[1] - rows[2][back[back]]) ** 2).sum()
+        third = ((rows[2] - rows[0][sigma]) ** 2).sum()
+        assert second == pytest.approx(third, rel=1e-12)
+        assert changed(rows, sigma) == pytest.approx(2 * third / m, rel=1e-12)
+
+
+@pytest.mark.claim("RS-68", counterexample=True)
+def test_the_third_row_is_free():
+    rows = column([0], [0], [1])
+    assert changed(rows, [0]) == 2
+
+
+@pytest.mark.claim("RS-69", counterexample=True)
+def test_no_assignment_problem_is_left():
+    """Rows 1 and 2 agree along the identity alone; the third term is above its own optimum."""
+    rows = column([0, 1], [0, 1], [1, 0])
+    agreeing = [sigma for sigma in orders(2) if np.array_equal(rows[1][sigma], rows[0])]
+    assert agreeing == [[0, 1]]
+    assert changed(rows, [0, 1]) == 2
+    assert assignment_cost(rows[2], rows[0]).cost == 0
+
+
+# --- RS-70, RS-72, RS-73: the conjecture
+
+
+@pytest.mark.claim("RS-72", counterexample=True)
+@pytest.mark.claim("RS-70", counterexample=True)
+def test_the_smallest_counterexample():
+    rows = column([0, 1], [0, 1], [1, 0])
+    assert total(rows) == 0
+    assert min(changed(rows, sigma) for sigma in orders(2)) == 2
+    assert min(printed(rows, sigma) for sigma in orders(2)) == 2
+    for order, cost in (([0, 1, 2], 2), ([2, 0, 1], 2), ([0, 2, 1], 0)):
+        assert synchronization_cost(rows[order]).upper == pytest.approx(cost, rel=1e-12)
+
+
+@pytest.mark.claim("RS-72")
+@pytest.mark.parametrize("m", [2, 3, 4, 5, 6, 7])
+def test_every_number_of_neurons(m):
+    n = np.arange(1, m + 1)
+    rows = column(n, n, [2, 1, *n[2:]])
+    assert total(rows) == 0
+    assert synchronization_cost(rows).upper > 1 / m
+    assert synchronization_cost(rows[[2, 0, 1]]).upper > 1 / m
+
+
+@pytest.mark.claim("RS-70")
+@pytest.mark.parametrize("m", [2, 4, 6, 50, 200])
+def test_the_gap_stays(m):
+    x = np.tile([1, -1], m // 2)
+    for order in ([0, 1, 2], [2, 0, 1]):
+        rows = column(x, x, -x)[order]
+        assert total(rows) == 0
+        assert synchronization_cost(rows).lower >= 4 * (1 - 1e-12)
+
+
+@pytest.mark.claim("RS-72")
+@pytest.mark.parametrize("s, m, p", [(3, 3, 1), (3, 5, 2), (4, 4, 1), (5, 3, 2)])
+def test_the_inequality_is_the_opposite_one(s, m, p):
+    above = 0
+    for seed in range(20):
+        rows = drawn(m, p, seed, s=s)
+        found = synchronization_cost(rows)
+        assert total(rows) <= found.upper * (1 + 1e-12)
+        above += found.upper > 1.001 * total(rows)
+    assert above >= 12
+
+
+@pytest.mark.claim("RS-73")
+def test_the_shift_cost_vanishes_with_the_cost():
+    row = np.random.default_rng(0).standard_normal((6, 2))
+    rows = np.stack([np.roll(row, k, axis=0) for k in range(3)])
+    assert synchronization_cost(rows).upper < 1e-28
+    assert shift_cost(rows).cost < 1e-28
+    low, high = shift_constants(3)
+    for seed in range(10):
+        rows = drawn(5, 2, seed)
+        found = synchronization_cost(rows)
+        assert low * found.shift <= found.upper <= high * found.shift
+
+
+@pytest.mark.claim("RS-73", counterexample=True)
+def test_the_sum_of_distances_vanishes_without_the_cost():
+    rows = column([0, 1], [0, 1], [1, 0])
+    assert total(rows) == 0
+    assert shift_cost(rows).cost == 1
+
+
+# --- RS-74: the last inequality
+
+
+def right_side(rows, first, second):
+    def pair(k, other):
+        return np.concatenate([rows[k - 1], rows[other - 1]], axis=1)
+
+    return (
+        assignment_cost(pair(*first), pair(*second)).cost + assignment_cost(rows[1], rows[2]).cost
+    )
+
+
+@pytest.mark.claim("RS-74", counterexample=True)
+def test_the_last_inequality_as_printed():
+    rows = column([0], [1], [1])
+    assert total(rows) == 2
+    assert right_side(rows, (1, 2), (1, 3)) == 0
+
+
+@pytest.mark.claim("RS-74")
+@pytest.mark.parametrize("m, p", [(1, 1), (3, 2), (5, 1), (20, 3)])
+def test_the_last_inequality(m, p):
+    for seed in range(20):
+        rows = drawn(m, p, seed)
+        right = right_side(rows, (3, 1), (1, 2))
+        assert total(rows) <= right * (1 + 1e-12)
+        if m <= 5:
+            assert right <= synchronization_cost(rows[[2, 0, 1]]).upper * (1 + 1e-12)
