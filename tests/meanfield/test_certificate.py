@@ -64,9 +64,12 @@ def test_labels_and_residuals_that_are_zero():
     assert (exact.lower, exact.scale, exact.supremum) == (0, 0, 0)
     nothing = certify(Cloud([0.0], [[0.0, 0.0]]), Regression(task.x, np.zeros(task.n), decay=0.3))
     assert (nothing.risk, nothing.gap, nothing.relative) == (0, 0, 0)
-    # f = 3 y: the residual has the sign of the labels, no multiple c >= 0 helps, and c is 0.
-    against = certify(cloud, Regression(task.x, predict(cloud, task.x) / 3, decay=0.3))
-    assert (against.scale, against.lower) == (0, 0)
+    # f = 3 y: the residual 2 y has the sign of the labels, and a negative multiple is the best.
+    y = predict(cloud, task.x) / 3
+    against = certify(cloud, Regression(task.x, y, decay=0.3))
+    assert against.supremum == pytest.approx(relu_sup(task.x, 4 * y / task.n).value, rel=1e-12)
+    assert against.scale == pytest.approx(-min(0.5, 0.3 / against.supremum), rel=1e-12)
+    assert against.lower > 0
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -199,9 +202,9 @@ def test_the_properties_of_the_result():
 
 def test_what_is_refused():
     cloud, task = draw()
-    with pytest.raises(ValueError, match="^task: expected a decay above 0, got 0.0"):
+    with pytest.raises(ValueError, match=r"^task: expected a decay above 0, got 0.0"):
         certify(cloud, Regression(task.x, task.y))
-    with pytest.raises(ValueError, match="^task: expected the activation 'relu', got 'tanh'"):
+    with pytest.raises(ValueError, match=r"^task: expected the activation 'relu', got 'tanh'"):
         certify(cloud, Regression(task.x, task.y, decay=0.1, activation="tanh"))
-    with pytest.raises(ValueError, match="^cloud: expected inner weights of 2 entries, got 1"):
+    with pytest.raises(ValueError, match=r"^cloud: expected inner weights of 2 entries, got 1"):
         certify(Cloud([1.0], [[1.0]]), task)

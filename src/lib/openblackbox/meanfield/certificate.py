@@ -111,8 +111,8 @@ def certify(cloud, task, *, rng=None):
     r"""Bound how far the risk of a cloud is from the infimum over all measures.
 
     .. math:: p = c\,r, \qquad r_i = f_\mu(x_i) - y_i, \qquad
-              c = \min\Big( -\frac{\langle r, y \rangle}{\|r\|^2}, \frac\lambda s \Big)
-              \text{ or } 0 \text{ if it is larger}, \qquad
+              c = -\frac{\langle r, y \rangle}{\|r\|^2} \text{ clipped to }
+              \Big[ -\frac\lambda s, \frac\lambda s \Big], \qquad
               s = \sup_{\|u\| = 1} \Big| \frac2n \sum_i r_i (u \cdot x_i)_+ \Big|
 
     Of all multiples of the residual that the dual problem allows, p has the largest dual value
@@ -178,7 +178,8 @@ def certify(cloud, task, *, rng=None):
     s = relu_sup(points, 2 * r / task.n, rng=rng).upper
     square = r @ r
     best = -(r @ y) / square if square else 0.0
-    c = max(0.0, min(best, task.decay / s if s else np.inf))
+    most = task.decay / s if s else np.inf
+    c = min(max(best, -most), most)
     p = c * r
     size = np.abs(cloud.a) * np.linalg.norm(cloud.w, axis=1)
     value = np.mean(penalty(cloud, kind=task.penalty))
