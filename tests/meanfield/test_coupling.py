@@ -83,7 +83,7 @@ def test_the_growth_stays_below_its_bound_along_the_flow(seed):
 
 
 def test_the_bound_of_the_growth_by_hand():
-    # one point x = 2: K = 2; A = 1 gives H = 6
+    # one point x = 2: kappa = 2; A = 1 gives Lambda = 6
     task = Regression([[2.0]], [0.5], activation="tanh")
     cloud, large = Cloud([1.0], [[0.3]]), Cloud([0.8, -0.4], [[0.2], [0.1]])
     now = coupling_growth(cloud, large, task)
@@ -91,6 +91,7 @@ def test_the_bound_of_the_growth_by_hand():
     limit = (g - 0.4 * np.tanh(0.2)) / 2
     expected = 12 * (2 * abs(limit - 0.5) + abs(f - limit)) * 0.05 + (g - limit) ** 2
     assert now.bound == pytest.approx(expected, rel=1e-12)
+    assert now.factor == pytest.approx((expected - now.sampling) / 0.05, rel=1e-12)
 
 
 def test_the_fourth_moment_bounds_all_directions():

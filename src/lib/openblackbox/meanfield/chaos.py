@@ -107,7 +107,7 @@ def sliced_distance(cloud, other, *, rng, directions=200):
     r"""Estimate the squared sliced Wasserstein distance of two clouds, of any two sizes.
 
     .. math:: SW_2^2(\mu, \mu') = \int_{S} W_2^2(u_\# \mu, u_\# \mu')\,du
-              \ \le\ \frac1D\,W_2^2(\mu, \mu'), \qquad D = 1 + d,
+              \ \le\ \frac1p\,W_2^2(\mu, \mu'), \qquad p = 1 + d,
 
     where :math:`u_\# \mu` is the law of :math:`u \cdot \theta`, on the line.
 

@@ -116,9 +116,11 @@ class Growth:
     rate : float
         Its derivative in time.
     bound : float
-        :math:`2H (2 \|r'\| + \|h\|)\,e^2 + \|\zeta\|^2`, which the rate never exceeds.
+        ``factor`` times ``error``, plus ``sampling``, which the rate never exceeds.
+    factor : float
+        :math:`2 \Lambda (2 \|r'\|_\nu + \|h\|_\nu)`.
     sampling : float
-        :math:`\|\zeta\|^2`: what the sampling of the partners adds.
+        :math:`\|\xi\|_\nu^2`: what the sampling of the partners adds.
 
     Notes
     -----
@@ -128,6 +130,7 @@ class Growth:
     error: float
     rate: float
     bound: float
+    factor: float
     sampling: float
 
 
@@ -136,11 +139,11 @@ def coupling_growth(cloud, limit, task):
 
     Particles :math:`\theta_j` move in their own field, their partners :math:`\bar\theta_j`, the
     first m of a large cloud :math:`\mu'`, in that of the large cloud. With
-    :math:`h = f_{\mu_m} - f_{\mu'}`, :math:`r' = f_{\mu'} - f^*` and :math:`\zeta` the
+    :math:`h = f_{\mu_m} - f_{\mu'}`, :math:`r' = f_{\mu'} - f^*` and :math:`\xi` the
     difference of the function of the partners and of :math:`f_{\mu'}`,
 
-    .. math:: \frac{d}{dt} e^2 \le 2 H (2 \|r'\|_\nu + \|h\|_\nu)\,e^2 + \|\zeta\|_\nu^2,
-              \qquad H = K (1 + A K) .
+    .. math:: \frac{d}{dt} e^2 \le 2 \Lambda (2 \|r'\|_\nu + \|h\|_\nu)\,e^2 + \|\xi\|_\nu^2,
+              \qquad \Lambda = \kappa (1 + A \kappa) .
 
     Parameters
     ----------
@@ -154,7 +157,7 @@ def coupling_growth(cloud, limit, task):
     Returns
     -------
     Growth
-        `error`, `rate`, `bound`, `sampling`.
+        `error`, `rate`, `bound`, `factor`, `sampling`.
 
     Raises
     ------
@@ -163,7 +166,8 @@ def coupling_growth(cloud, limit, task):
 
     Notes
     -----
-    A is the largest :math:`|a|` of the two clouds of m, and K is `fourth_moment` of the points.
+    A is the largest :math:`|a|` of the two clouds of m; :math:`\kappa` is `fourth_moment` of the
+    points.
 
     Defined in the chapter Many particles.
 
@@ -191,15 +195,17 @@ def coupling_growth(cloud, limit, task):
     reach = max(np.abs(cloud.a).max(), np.abs(partners.a).max())
     k = fourth_moment(task.x)
     error, sampling = float(np.sum(gap**2) / cloud.m), _norm(g - driver) ** 2
-    bound = 2 * k * (1 + reach * k) * (2 * residual + apart) * error + sampling
-    return Growth(error, float(2 * np.sum(gap * speed) / cloud.m), float(bound), sampling)
+    rate = float(2 * np.sum(gap * speed) / cloud.m)
+    factor = float(2 * k * (1 + reach * k) * (2 * residual + apart))
+    return Growth(error, rate, factor * error + sampling, factor, sampling)
 
 
 def fourth_moment(x):
     r"""Bound the fourth moments of a sample in all directions.
 
-    .. math:: K^4 = \lambda_{\max}\Big(\frac1n \sum_i (x_i \otimes x_i)(x_i \otimes x_i)^\top\Big)
-              \ \ge\ \sup_{\|u\| = 1} \frac1n \sum_i (u \cdot x_i)^4
+    .. math:: \kappa^4
+              = \lambda_{\max}\Big(\frac1n \sum_i (x_i \otimes x_i)(x_i \otimes x_i)^\top\Big)
+              \ge \sup_{\|u\| = 1} \frac1n \sum_i (u \cdot x_i)^4
 
     Parameters
     ----------
@@ -209,7 +215,7 @@ def fourth_moment(x):
     Returns
     -------
     float
-        K.
+        :math:`\kappa`.
 
     Raises
     ------
@@ -219,7 +225,7 @@ def fourth_moment(x):
     Notes
     -----
     Cost of order :math:`n d^4 + d^6`. Equality for d = 1; for normal points and large n,
-    :math:`K^4 = d + 2`, and the supremum is 3.
+    :math:`\kappa^4 = d + 2`, and the supremum is 3.
 
     Defined in the chapter Many particles.
 
@@ -241,8 +247,8 @@ def chaos_bound(m, time, *, reach, residual, moment):
     r"""Bound how far m particles leave the particles of the limit, in the mean.
 
     .. math:: \mathbb{E} \frac1m \sum_j \|\theta_j(t) - \bar\theta_j(t)\|^2
-              \le \frac{A_t^2}{m}\,\frac{e^{8 H_t \rho t} - 1}{8 H_t \rho}, \qquad
-              A_t = A_0 + 2 \rho t, \quad H_t = K (1 + A_t K)
+              \le \frac{A_t^2}{m}\,\frac{e^{8 \Lambda_t \rho t} - 1}{8 \Lambda_t \rho}, \qquad
+              A_t = A_0 + 2 \rho t, \quad \Lambda_t = \kappa (1 + A_t \kappa)
 
     Parameters
     ----------
@@ -255,7 +261,7 @@ def chaos_bound(m, time, *, reach, residual, moment):
     residual : float
         :math:`\rho = A_0 + \|f^*\|_\nu`, or any bound of the residuals of both flows.
     moment : float
-        K.
+        :math:`\kappa`.
 
     Returns
     -------

@@ -27,7 +27,7 @@ def quantization_bound(m, *, dimension, concentration):
     dimension : float
         k > 0.
     concentration : float
-        Q > 0. A density of at most q in dimension k = D has Q = q times the volume of the unit
+        Q > 0. A density of at most q in dimension k = p has Q = q times the volume of the unit
         ball.
 
     Returns
@@ -64,17 +64,17 @@ def quantization_bound(m, *, dimension, concentration):
 def dyadic_bound(u, v, *, corner, side, depth):
     r"""Bound the squared distance of two clouds by counting points in cubes.
 
-    .. math:: W_2^2 \le D S^2 \Big( 4^{-J} (1 - e_J)
+    .. math:: W_2^2 \le p S^2 \Big( 4^{-J} (1 - e_J)
               + \sum_{j=0}^{J-1} 4^{-j} (e_{j+1} - e_j) \Big), \qquad
               e_j = \frac12 \sum_{Q} |\mu(Q) - \mu'(Q)|,
 
-    where Q runs over the :math:`2^{jD}` cubes of side :math:`2^{-j} S`, and :math:`e_0 = 0`.
+    where Q runs over the :math:`2^{jp}` cubes of side :math:`2^{-j} S`, and :math:`e_0 = 0`.
 
     Parameters
     ----------
-    u, v : array_like, shapes (m, D) and (M, D)
+    u, v : array_like, shapes (m, p) and (M, p)
         The clouds, one point a row, with masses 1/m and 1/M.
-    corner : array_like, shape (D,)
+    corner : array_like, shape (p,)
         The lowest corner of the first cube.
     side : float
         S > 0.
@@ -94,7 +94,7 @@ def dyadic_bound(u, v, *, corner, side, depth):
     Notes
     -----
     Mass is matched inside the smallest cubes first; what is left over inside those twice as large,
-    and so on. Cost: (m + M) J D.
+    and so on. Cost: (m + M) J p.
 
     Defined in the chapter Many particles.
 
@@ -109,7 +109,7 @@ def dyadic_bound(u, v, *, corner, side, depth):
     depth = integer("depth", depth, most=50)
     if 0 in u.shape or 0 in v.shape or not u.shape[1] == v.shape[1] == len(corner):
         raise ValueError(
-            f"u, v, corner: expected shapes (m, D), (M, D), (D,), m, M, D >= 1, "
+            f"u, v, corner: expected shapes (m, p), (M, p), (p,), m, M, p >= 1, "
             f"got {u.shape}, {v.shape}, {corner.shape}"
         )
     places = (np.concatenate([u, v]) - corner) / side
@@ -127,23 +127,23 @@ def dyadic_bound(u, v, *, corner, side, depth):
 def dyadic_mean_bound(m, *, dimension, side):
     r"""Bound the mean squared distance of m independent points from their law, in a cube.
 
-    .. math:: \mathbb{E}\,W_2^2(\mu_m, \mu) \le D S^2 \min_J \Big( 4^{-J}
-              + \frac{2}{\sqrt m} \sum_{j=1}^J 2^{(D/2 - 2) j} \Big)
+    .. math:: \mathbb{E}\,W_2^2(\mu_m, \mu) \le p S^2 \min_J \Big( 4^{-J}
+              + \frac{2}{\sqrt m} \sum_{j=1}^J 2^{(p/2 - 2) j} \Big)
 
     Parameters
     ----------
     m : int
         The number of points.
     dimension : int
-        D.
+        p.
     side : float
         S, the side of a cube that carries the law.
 
     Returns
     -------
     float
-        The upper bound: of the order :math:`m^{-1/2}` for D < 4, :math:`m^{-1/2} \log m` for D = 4,
-        :math:`m^{-2/D}` for D > 4.
+        The upper bound: of the order :math:`m^{-1/2}` for p < 4, :math:`m^{-1/2} \log m` for p = 4,
+        :math:`m^{-2/p}` for p > 4.
 
     Raises
     ------
