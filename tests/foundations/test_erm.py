@@ -1,4 +1,4 @@
-"""The certified minimiser: its certificate by brute force, its class, its rate, its refusals."""
+"""The certified minimizer: its certificate by brute force, its class, its rate, its refusals."""
 
 import numpy as np
 import pytest

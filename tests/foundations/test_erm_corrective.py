@@ -1,4 +1,4 @@
-"""The corrective step, against scipy's general optimisers and in closed form."""
+"""The corrective step, against scipy's general optimizers and in closed form."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def problem(name, seed, n=30, k=5):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("name", ["logistic", "squared"])
-def test_smooth_risks_against_a_general_optimiser(name, seed):
+def test_smooth_risks_against_a_general_optimizer(name, seed):
     loss, columns, y = problem(name, seed)
     weights, slopes = best_combination(loss, columns, y, np.zeros(5), tol=1e-13)
     assert (weights >= 0).all()

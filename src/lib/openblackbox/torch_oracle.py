@@ -38,7 +38,7 @@ class TorchOracle:
     The module is copied when the oracle is made, and the copy is set to evaluation mode and
     ``dtype``: the module itself keeps its parameters, their type, its mode and its gradients, and
     training it further does not change the oracle. Derivatives come from the reverse mode of
-    ``torch.func``, vectorised by ``vmap``: a Jacobian is ``jacrev``, a jvp is the vjp of a vjp (so
+    ``torch.func``, vectorized by ``vmap``: a Jacobian is ``jacrev``, a jvp is the vjp of a vjp (so
     a module needs no forward-mode rules). Torch's convention at a kink of ReLU is a derivative 0.
 
     Defined in the chapter One hidden layer.
@@ -169,7 +169,7 @@ def _check_parameters(module):
 def _copied(module):
     """Return a deep copy of a module.
 
-    A pruned or normalised module holds computed tensors, which deepcopy refuses: they are detached
+    A pruned or normalized module holds computed tensors, which deepcopy refuses: they are detached
     in the copy, whose hooks compute them anew at every call.
     """
     computed = {

@@ -1,4 +1,4 @@
-r"""The empirical risk minimiser of a class of networks of any width, with a certificate."""
+r"""The empirical risk minimizer of a class of networks of any width, with a certificate."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ __all__ = ["Certificate", "CertifiedFit", "certify", "fit_certified", "outer_nor
 
 @dataclass(frozen=True)
 class CertifiedFit(Certificate):
-    r"""An empirical risk minimiser, up to a proved gap.
+    r"""An empirical risk minimizer, up to a proved gap.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class CertifiedFit(Certificate):
 
 
 def fit_certified(X, y, *, radius, budget, loss="logistic", tol=1e-6, max_steps=500):
-    r"""Minimise the empirical risk over the networks of any width, with a certificate.
+    r"""Minimize the empirical risk over the networks of any width, with a certificate.
 
     .. math::
 
@@ -84,14 +84,14 @@ def fit_certified(X, y, *, radius, budget, loss="logistic", tol=1e-6, max_steps=
     ------
     ValueError
         If an argument is not as above. Points in more dimensions are refused: the oracle is not
-        exact there, and a minimiser without a certificate would be one more trained network.
+        exact there, and a minimizer without a certificate would be one more trained network.
     RuntimeError
         If the gap is larger than ``tol`` after ``max_steps`` steps.
 
     Notes
     -----
     The fully corrective Frank-Wolfe algorithm. Each step asks the exact oracle ``relu_sup`` for the
-    neuron with the largest scalar product with the slopes, re-optimises all weights
+    neuron with the largest scalar product with the slopes, re-optimizes all weights
     :math:`\eta_j` (`best_combination`), and merges neurons that are active at the same points; for
     the absolute loss only in the networks that are returned, because its gap stalls otherwise.
     For a loss with second derivative at most :math:`\beta`, some gap among the first

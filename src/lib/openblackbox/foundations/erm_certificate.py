@@ -122,7 +122,7 @@ def certify(net, X, y, *, radius, budget, loss="logistic"):
     Notes
     -----
     One call of the exact oracle. At a kink of the absolute loss the subgradient 0 is taken: the
-    bound stays true, but it need not vanish at a minimiser.
+    bound stays true, but it need not vanish at a minimizer.
 
     Defined in the chapter Generalization, tested.
 

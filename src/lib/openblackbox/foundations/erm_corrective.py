@@ -1,4 +1,4 @@
-r"""The corrective step of the certified minimiser: the best combination of a few neurons."""
+r"""The corrective step of the certified minimizer: the best combination of a few neurons."""
 
 import numpy as np
 from scipy.optimize import brentq, linprog, nnls
@@ -28,7 +28,7 @@ def nearest_combination(columns, target):
 
     Notes
     -----
-    With :math:`c_j = a_j - b`, non-negative least squares minimise
+    With :math:`c_j = a_j - b`, non-negative least squares minimize
     :math:`\|\sum_j \mu_j c_j\|^2 + (\sum_j \mu_j - 1)^2` over :math:`\mu \ge 0`. For
     :math:`\mu = t \lambda` the best :math:`t` leaves :math:`q / (1 + q)`,
     :math:`q = \|\sum_j \lambda_j c_j\|^2`, which increases with :math:`q`: so
@@ -54,7 +54,7 @@ def nearest_combination(columns, target):
 
 
 def best_combination(loss, columns, y, weights, *, tol):
-    r"""Minimise the empirical risk over the combinations of a few functions.
+    r"""Minimize the empirical risk over the combinations of a few functions.
 
     .. math::
 
@@ -86,8 +86,8 @@ def best_combination(loss, columns, y, weights, *, tol):
 
     Notes
     -----
-    Newton's method with the constraints: each quadratic model is minimised exactly over the
-    polytope (`nearest_combination`, weighted), and the segment to that minimiser is searched
+    Newton's method with the constraints: each quadratic model is minimized exactly over the
+    polytope (`nearest_combination`, weighted), and the segment to that minimizer is searched
     exactly. For the squared loss the first model is the problem. The linear loss is minimal at a
     vertex. The absolute loss is a linear program (HiGHS).
 
@@ -132,7 +132,7 @@ def best_combination(loss, columns, y, weights, *, tol):
 
 
 def _linear_program(columns, y):
-    """Minimise the mean absolute error: residual r_i at least plus and minus the error."""
+    """Minimize the mean absolute error: residual r_i at least plus and minus the error."""
     n, k = columns.shape
     cost = np.concatenate([np.zeros(k), np.full(n, 1 / n)])
     identity = np.eye(n)

@@ -1,4 +1,4 @@
-r"""Excess risk of the certified minimiser: a task whose population risk is an exact integral.
+r"""Excess risk of the certified minimizer: a task whose population risk is an exact integral.
 
 The table of the book is made by::
 
@@ -142,7 +142,7 @@ def excess_risk(n, seed):
 
     Notes
     -----
-    Minimisers need not be unique between the points, so that the last digits of the excess may
+    Minimizers need not be unique between the points, so that the last digits of the excess may
     depend on rounding. Defined in the chapter Generalization, tested.
 
     Examples
@@ -163,7 +163,7 @@ def excess_risk(n, seed):
 
 
 STUDY = Study(
-    "excess risk of the certified minimiser",
+    "excess risk of the certified minimizer",
     excess_risk,
     {"n": [20, 50, 100, 200, 500, 1000, 2000, 5000], "seed": range(40)},
     ["excess", "generalization", "neurons", "certified"],

@@ -1,4 +1,4 @@
-r"""Networks of a given width, trained by gradients inside the class of the certified minimiser.
+r"""Networks of a given width, trained by gradients inside the class of the certified minimizer.
 
 The table of the book is made by::
 
@@ -166,7 +166,7 @@ def trained_excess(width, batch, start, *, steps=1500):
 
 
 STUDY = Study(
-    "trained networks beside the certified minimiser",
+    "trained networks beside the certified minimizer",
     trained_excess,
     {"width": [1, 2, 4, 8, 16, 32, 64], "batch": [0, 20], "start": range(20)},
     ["above", "gap"],

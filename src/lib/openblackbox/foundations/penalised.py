@@ -77,7 +77,7 @@ class Objective:
 
 
 def penalised_loss(net, x, y, *, penalty, strength=0.0, alpha=1.0, radius=1.0):
-    r"""The penalised square loss and its gradient.
+    r"""The penalized square loss and its gradient.
 
     .. math:: J(\theta) = \frac{1}{2n} \sum_{i=1}^n (f_\theta(x_i) - y_i)^2 + s\,\Omega(\theta)
 
@@ -181,7 +181,7 @@ class Descent:
 
 
 def descend(net, x, y, *, penalty, step, steps, strength=0.0, alpha=1.0, radius=1.0):
-    r"""Gradient descent on the penalised loss, with a fixed step.
+    r"""Gradient descent on the penalized loss, with a fixed step.
 
     .. math:: \theta_{t+1} = \theta_t - h \nabla J(\theta_t)
 

@@ -89,7 +89,7 @@ class Bounds:
         complexity.
     excess_source : float
         :math:`8 \sqrt2\, G D M / \sqrt n`, four times `source`: a bound of the expected excess
-        risk of the empirical risk minimiser.
+        risk of the empirical risk minimizer.
     excess : float
         :math:`3 \sqrt2\, G D M / \sqrt n`, twice `improved`: the same.
 

@@ -116,7 +116,7 @@ def count_queries(block, ratio, seed):
         The numbers ``jacobians``, ``evaluations`` (the 16 of the check included), ``doublings``,
         ``parameters`` (entries of the supports and biases), and ``exact``: whether the largest
         error of a parameter, relative to the largest of its kind, is below `EXACT` after
-        normalising the rows. The error itself is rounding noise, another on each machine.
+        normalizing the rows. The error itself is rounding noise, another on each machine.
 
     Notes
     -----
