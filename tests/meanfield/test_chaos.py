@@ -11,6 +11,7 @@ from openblackbox.meanfield.chaos import (
     function_error,
     sampling_variance,
     sliced_distance,
+    split_cloud,
 )
 from openblackbox.meanfield.particles import Cloud
 from openblackbox.meanfield.starts import start
@@ -111,6 +112,9 @@ def test_the_function_error_by_hand():
 def test_first_particles():
     cloud = draw(9)
     assert np.array_equal(first_particles(cloud, 4).theta, cloud.theta[:4])
+    parts = split_cloud(cloud, 3)
+    assert [part.m for part in parts] == [3, 3, 3]
+    assert np.array_equal(np.concatenate([part.theta for part in parts]), cloud.theta)
 
 
 def test_bad_input():
@@ -125,6 +129,8 @@ def test_bad_input():
         sliced_distance(one, one, rng=np.random.default_rng(0), directions=0)
     with pytest.raises(ValueError, match="m: expected an integer from 1 to 4"):
         first_particles(one, 5)
+    with pytest.raises(ValueError, match="m: expected a divisor of 4, got 3"):
+        split_cloud(one, 3)
     with pytest.raises(ValueError, match="expected points of 2 entries"):
         sampling_variance(one, np.ones((3, 3)))
     with pytest.raises(ValueError, match="activation"):

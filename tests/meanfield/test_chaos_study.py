@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 from openblackbox.data import data_path
 from openblackbox.meanfield.chaos import cloud_distance, function_error
-from openblackbox.meanfield.chaos_study import LARGE, SCALE, STEP, STUDY, chaos_task, compare
+from openblackbox.meanfield.chaos_study import (
+    LARGE,
+    SCALE,
+    STEP,
+    STUDY,
+    chaos_task,
+    column,
+    compare,
+    fitted_slope,
+)
 from openblackbox.meanfield.coupling import coupled_error
 from openblackbox.meanfield.flow import run_flow
 from openblackbox.meanfield.particles import Cloud, predict
@@ -60,6 +69,37 @@ def test_the_table_is_whole_and_a_cell_agrees():
         at, row = keys.index(cell), compare(*cell)
         for name in STUDY.columns:
             assert row[name] == pytest.approx(rows[name][at], rel=1e-6), (cell, name)
+
+
+def test_columns_of_the_table():
+    rows = read_study(data_path("many-particles.csv"))
+    values = column(rows, "sliced", activation="relu", d=10, time=5)
+    assert values.shape == (8, 7)
+    keys = list(zip(*(rows[name] for name in STUDY.grid), strict=True))
+    assert values[3, 2] == rows["sliced"][keys.index(("relu", 10, 3, 100, 5))]
+    errors = column(rows, "function", activation="relu", d=10, time=5)
+    raw = rows["function"][keys.index(("relu", 10, 3, 400, 5))]
+    assert errors[3, 4] == pytest.approx(raw / 1.25, rel=1e-14)
+    one = column(rows, "function", activation="relu", d=10, time=5, m=400)
+    assert np.array_equal(one, errors[:, 4:5])
+    with pytest.raises(ValueError, match=r"got \['length'\]"):
+        column(rows, "length", d=2)
+    with pytest.raises(ValueError, match="cell: expected parameters of the study"):
+        column(rows, "sliced", d=3)
+
+
+def test_slopes_of_powers():
+    m = np.array([10.0, 40.0, 90.0])
+    slope, error = fitted_slope(m, [2 * m**-0.5, 7 * m**-1.0, m**-1.2])
+    assert slope == pytest.approx(-0.9, rel=1e-12)
+    assert error == pytest.approx(np.std([0.5, 1, 1.2], ddof=1) / np.sqrt(3), rel=1e-12)
+    y = np.array([[3.0, 1.0, 2.0], [1.0, 5.0, 1.0]])
+    x = np.log(m) - np.log(m).mean()
+    assert fitted_slope(m, y)[0] == pytest.approx((np.log(y) @ x / (x @ x)).mean(), rel=1e-12)
+    with pytest.raises(ValueError, match="values: expected shape"):
+        fitted_slope(m, [m])
+    with pytest.raises(ValueError, match="positive"):
+        fitted_slope(m, [m, -m])
 
 
 @pytest.mark.parametrize(

@@ -1,22 +1,17 @@
 """Clouds and their partners: exact growth, its bound, the field of another cloud, bad input."""
 
-import math
-
 import numpy as np
 import pytest
 from openblackbox.meanfield.chaos import cloud_distance, first_particles
 from openblackbox.meanfield.coupling import (
-    chaos_bound,
     coupled_error,
     coupling_growth,
     driven_velocity,
-    fourth_moment,
 )
 from openblackbox.meanfield.energy import velocity
 from openblackbox.meanfield.flow import run_flow, take_step
 from openblackbox.meanfield.particles import Cloud, Regression, predict
 from openblackbox.meanfield.starts import start
-from scipy.integrate import quad
 
 
 def draw(m, d=2, seed=0, scale=1.0):
@@ -94,29 +89,18 @@ def test_the_bound_of_the_growth_by_hand():
     assert now.factor == pytest.approx((expected - now.sampling) / 0.05, rel=1e-12)
 
 
-def test_the_fourth_moment_bounds_all_directions():
-    rng = np.random.default_rng(0)
-    x = rng.standard_normal((30, 4))
-    u = rng.standard_normal((4, 2000))
-    u /= np.linalg.norm(u, axis=0)
-    assert np.mean((x @ u) ** 4, axis=0).max() <= fourth_moment(x) ** 4
-    squares = np.array([np.kron(row, row) for row in x])
-    largest = np.linalg.eigvalsh(squares.T @ squares / 30)[-1]
-    assert fourth_moment(x) ** 4 == pytest.approx(largest, rel=1e-12)
-    assert fourth_moment([[1.0], [3.0]]) ** 4 == pytest.approx(41, rel=1e-13)
-    assert fourth_moment([[3.0, 4.0]]) == pytest.approx(5, rel=1e-14)
-
-
-def test_the_bound_of_the_flow_is_its_integral():
-    # the integral of A^2 e^(8 H rho (t - s)) over s, A and H at the time t
-    time, reach, residual, moment = 0.3, 0.7, 0.4, 1.3
-    a = reach + 2 * residual * time
-    rate = 8 * moment * (1 + a * moment) * residual
-    value = quad(lambda s: a**2 * np.exp(rate * (time - s)), 0, time)[0] / 50
-    bound = chaos_bound(50, time, reach=reach, residual=residual, moment=moment)
-    assert bound == pytest.approx(value, rel=1e-10)
-    assert chaos_bound(50, 0.0, reach=1, residual=1, moment=1) == 0
-    assert chaos_bound(50, 100.0, reach=1, residual=1, moment=1) == math.inf
+def test_partners_may_stand_anywhere():
+    task, large = smooth_task(), draw(40)
+    cloud = Cloud(large.a[10:20] + 0.1, large.w[10:20])
+    order = np.roll(np.arange(40), -10)
+    turned = Cloud(large.a[order], large.w[order])
+    assert coupled_error(cloud, large, first=10) == coupled_error(cloud, turned)
+    here, there = (
+        coupling_growth(cloud, large, task, first=10),
+        coupling_growth(cloud, turned, task),
+    )
+    for name in ("error", "rate", "bound", "factor", "sampling"):
+        assert getattr(here, name) == pytest.approx(getattr(there, name), rel=1e-10)
 
 
 def test_bad_input():
@@ -132,11 +116,7 @@ def test_bad_input():
         coupling_growth(one, one, Regression(task.x, task.y))
     with pytest.raises(ValueError, match=r"no decay, got 'tanh' and a decay of 0\.5"):
         coupling_growth(one, one, Regression(task.x, task.y, decay=0.5, activation="tanh"))
-    with pytest.raises(ValueError, match="x: expected at least one point"):
-        fourth_moment(np.ones((0, 2)))
-    with pytest.raises(ValueError, match="time"):
-        chaos_bound(1, -1, reach=1, residual=1, moment=1)
-    with pytest.raises(ValueError, match="reach"):
-        chaos_bound(1, 1, reach=0, residual=1, moment=1)
-    with pytest.raises(ValueError, match="moment"):
-        chaos_bound(1, 1, reach=1, residual=1, moment=-1)
+    with pytest.raises(ValueError, match="other: expected at least 6 particles, got 5"):
+        coupled_error(one, draw(5), first=2)
+    with pytest.raises(ValueError, match="first: expected an integer, at least 0"):
+        coupled_error(one, one, first=-1)

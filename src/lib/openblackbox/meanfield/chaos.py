@@ -17,6 +17,7 @@ __all__ = [
     "function_error",
     "sampling_variance",
     "sliced_distance",
+    "split_cloud",
 ]
 
 
@@ -55,6 +56,43 @@ def first_particles(cloud, m):
     """
     m = integer("m", m, most=cloud.m)
     return Cloud(cloud.a[:m], cloud.w[:m])
+
+
+def split_cloud(cloud, m):
+    r"""Cut a cloud into clouds of m particles, in their order.
+
+    Parameters
+    ----------
+    cloud : Cloud
+        M particles.
+    m : int
+        A divisor of M.
+
+    Returns
+    -------
+    list of Cloud
+        M / m clouds, of particles of mass 1/m each.
+
+    Raises
+    ------
+    ValueError
+        If m does not divide M.
+
+    Notes
+    -----
+    Defined in the chapter Many particles.
+
+    Examples
+    --------
+    >>> from openblackbox.meanfield.chaos import split_cloud
+    >>> from openblackbox.meanfield.particles import Cloud
+    >>> [part.a.tolist() for part in split_cloud(Cloud([1.0, 2.0], [[0.0], [1.0]]), 1)]
+    [[1.0], [2.0]]
+    """
+    m = integer("m", m, most=cloud.m)
+    if cloud.m % m:
+        raise ValueError(f"m: expected a divisor of {cloud.m}, got {m}")
+    return [Cloud(cloud.a[k : k + m], cloud.w[k : k + m]) for k in range(0, cloud.m, m)]
 
 
 def cloud_distance(cloud, other):

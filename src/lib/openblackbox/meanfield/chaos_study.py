@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from openblackbox.arguments import integer
+from openblackbox.arguments import integer, real_array
 from openblackbox.meanfield.chaos import (
     cloud_distance,
     first_particles,
@@ -23,7 +23,17 @@ from openblackbox.meanfield.particles import Cloud, Regression, predict
 from openblackbox.meanfield.starts import plane_teacher, start
 from openblackbox.study import Study
 
-__all__ = ["LARGE", "SCALE", "STEP", "STUDY", "TIMES", "chaos_task", "compare"]
+__all__ = [
+    "LARGE",
+    "SCALE",
+    "STEP",
+    "STUDY",
+    "TIMES",
+    "chaos_task",
+    "column",
+    "compare",
+    "fitted_slope",
+]
 
 LARGE = 1600
 """Particles M of the two large clouds."""
@@ -161,3 +171,95 @@ STUDY = Study(
     ["distance", "sample", "sliced", "function", "coupled"],
 )
 """Distances and errors against m, in two dimensions and in ten."""
+
+
+def column(rows, name, **cell):
+    r"""Pick the values of one column of the study, with some parameters fixed.
+
+    Parameters
+    ----------
+    rows : dict
+        What `openblackbox.study.read_study` returns.
+    name : str
+        The column. "function" is divided by 1 + m/M: what is left is the share of the cloud, as if
+        the large cloud were the law.
+    **cell
+        Values of parameters.
+
+    Returns
+    -------
+    numpy.ndarray, shape (seeds, sizes)
+        A row for each seed and a column for each m that is left, in the order of the study.
+
+    Raises
+    ------
+    ValueError
+        An unknown name, or no row with these parameters.
+
+    Notes
+    -----
+    Defined in the chapter Many particles.
+
+    Examples
+    --------
+    >>> from openblackbox.meanfield.chaos_study import column
+    >>> rows = {"d": [2, 2, 10], "seed": [0, 1, 0], "m": [25, 25, 25], "distance": [3.0, 4.0, 5.0]}
+    >>> column(rows, "distance", d=2)
+    array([[3.],
+           [4.]])
+    """
+    if unknown := {name, *cell} - set(rows):
+        raise ValueError(f"name, cell: expected names of columns, got {sorted(unknown)}")
+    where = np.all([np.asarray(rows[key]) == value for key, value in cell.items()], axis=0)
+    if not np.any(where):
+        raise ValueError(f"cell: expected parameters of the study, got {cell}")
+    seeds, m = (np.asarray(rows[key])[where] for key in ("seed", "m"))
+    values = np.asarray(rows[name])[where]
+    if name == "function":
+        values = values / (1 + m / LARGE)
+    return np.array([values[seeds == seed] for seed in dict.fromkeys(seeds.tolist())])
+
+
+def fitted_slope(m, values):
+    r"""Fit :math:`\log y = \alpha + \beta \log m` for each seed.
+
+    Parameters
+    ----------
+    m : array_like, shape (sizes,)
+        Numbers of particles.
+    values : array_like, shape (seeds, sizes)
+        y, positive; at least two seeds.
+
+    Returns
+    -------
+    slope : float
+        The mean of the slopes of least squares.
+    error : float
+        Its standard error, from the spread over the seeds.
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not fit, or values that are not positive.
+
+    Notes
+    -----
+    The clouds of one seed contain each other, so its points are not independent; those of different
+    seeds are.
+
+    Defined in the chapter Many particles.
+
+    Examples
+    --------
+    >>> from openblackbox.meanfield.chaos_study import fitted_slope
+    >>> slope, error = fitted_slope([1, 10], [[1.0, 10.0], [1.0, 1000.0]])
+    >>> round(slope, 12), round(error, 12)
+    (2.0, 1.0)
+    """
+    m, values = real_array("m", m, ndim=1), real_array("values", values, ndim=2)
+    if values.shape[1] != len(m) or len(m) < 2 or len(values) < 2:
+        raise ValueError(f"values: expected shape (seeds >= 2, {len(m)} >= 2), got {values.shape}")
+    if m.min() <= 0 or values.min() <= 0:
+        raise ValueError("m, values: expected positive numbers")
+    slopes = np.polyfit(np.log(m), np.log(values).T, 1)[0]
+    return float(slopes.mean()), float(slopes.std(ddof=1) / np.sqrt(len(slopes)))

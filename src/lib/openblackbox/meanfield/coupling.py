@@ -4,27 +4,25 @@ The comparison particle by particle is the proof of the propagation of chaos; wh
 computed here.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from openblackbox.arguments import integer, number, real_array
-from openblackbox.meanfield.chaos import first_particles, same_dimension
+from openblackbox.arguments import integer
+from openblackbox.meanfield.chaos import same_dimension
 from openblackbox.meanfield.energy import check_dimensions, velocity
-from openblackbox.meanfield.particles import Regression, predict
+from openblackbox.meanfield.growth_bounds import fourth_moment
+from openblackbox.meanfield.particles import Cloud, Regression, predict
 
 __all__ = [
     "Growth",
-    "chaos_bound",
     "coupled_error",
     "coupling_growth",
     "driven_velocity",
-    "fourth_moment",
 ]
 
 
-def coupled_error(cloud, other):
+def coupled_error(cloud, other, *, first=0):
     r"""Compare particles with their partners, :math:`\frac1m \sum_j \|\theta_j - \bar\theta_j\|^2`.
 
     Parameters
@@ -32,7 +30,9 @@ def coupled_error(cloud, other):
     cloud : Cloud
         m particles.
     other : Cloud
-        At least m particles; the first m are the partners.
+        A cloud that holds the partners.
+    first : int
+        The place of the partner of particle 0 in `other`, from 0; the others follow.
 
     Returns
     -------
@@ -43,7 +43,7 @@ def coupled_error(cloud, other):
     Raises
     ------
     ValueError
-        Inner weights of different dimensions, or fewer partners than particles.
+        Inner weights of different dimensions, or too few particles in `other`.
 
     Notes
     -----
@@ -56,7 +56,7 @@ def coupled_error(cloud, other):
     >>> coupled_error(Cloud([1.0], [[1.0]]), Cloud([1.0, 7.0], [[3.0], [7.0]]))
     4.0
     """
-    gap = _gap(cloud, other)
+    gap = cloud.theta - _partners(cloud, other, first).theta
     return float(np.sum(gap**2) / cloud.m)
 
 
@@ -134,11 +134,11 @@ class Growth:
     sampling: float
 
 
-def coupling_growth(cloud, limit, task):
+def coupling_growth(cloud, limit, task, *, first=0):
     r"""Evaluate how fast the particles of a cloud leave their partners, and bound it.
 
-    Particles :math:`\theta_j` move in their own field, their partners :math:`\bar\theta_j`, the
-    first m of a large cloud :math:`\mu'`, in that of the large cloud. With
+    Particles :math:`\theta_j` move in their own field, their partners :math:`\bar\theta_j`, m
+    particles of a large cloud :math:`\mu'`, in that of the large cloud. With
     :math:`h = f_{\mu_m} - f_{\mu'}`, :math:`r' = f_{\mu'} - f^*` and :math:`\xi` the
     difference of the function of the partners and of :math:`f_{\mu'}`,
 
@@ -150,9 +150,11 @@ def coupling_growth(cloud, limit, task):
     cloud : Cloud
         m particles.
     limit : Cloud
-        At least m particles, the partners first.
+        The cloud :math:`\mu'`, which holds the partners.
     task : Regression
         The data, with the activation tanh and without decay.
+    first : int
+        The place of the partner of particle 0 in `limit`, from 0; the others follow.
 
     Returns
     -------
@@ -181,14 +183,14 @@ def coupling_growth(cloud, limit, task):
     >>> now.rate < now.bound
     True
     """
-    gap = _gap(cloud, limit)
+    partners = _partners(cloud, limit, first)
+    gap = cloud.theta - partners.theta
     check_dimensions(cloud, task)
     if task.activation != "tanh" or task.decay:
         raise ValueError(
             "task: expected the activation 'tanh' and no decay, got "
             f"{task.activation!r} and a decay of {task.decay}"
         )
-    partners = first_particles(limit, cloud.m)
     speed = velocity(cloud, task).theta - driven_velocity(partners, task, driver=limit).theta
     f, g, driver = (predict(c, task.x, activation="tanh") for c in (cloud, partners, limit))
     residual, apart = _norm(driver - task.y), _norm(f - driver)
@@ -200,105 +202,14 @@ def coupling_growth(cloud, limit, task):
     return Growth(error, rate, factor * error + sampling, factor, sampling)
 
 
-def fourth_moment(x):
-    r"""Bound the fourth moments of a sample in all directions.
-
-    .. math:: \kappa^4
-              = \lambda_{\max}\Big(\frac1n \sum_i (x_i \otimes x_i)(x_i \otimes x_i)^\top\Big)
-              \ge \sup_{\|u\| = 1} \frac1n \sum_i (u \cdot x_i)^4
-
-    Parameters
-    ----------
-    x : array_like, shape (n, d)
-        The points.
-
-    Returns
-    -------
-    float
-        :math:`\kappa`.
-
-    Raises
-    ------
-    ValueError
-        No point, or numbers that are not finite.
-
-    Notes
-    -----
-    Cost of order :math:`n d^4 + d^6`. Equality for d = 1; for normal points and large n,
-    :math:`\kappa^4 = d + 2`, and the supremum is 3.
-
-    Defined in the chapter Many particles.
-
-    Examples
-    --------
-    >>> from openblackbox.meanfield.coupling import fourth_moment
-    >>> fourth_moment([[2.0], [-2.0]])
-    2.0
-    """
-    x = real_array("x", x, ndim=2)
-    if 0 in x.shape:
-        raise ValueError(f"x: expected at least one point with one entry, got shape {x.shape}")
-    squares = (x[:, :, None] * x[:, None, :]).reshape(len(x), -1)
-    largest = np.linalg.svd(squares, compute_uv=False)[0]
-    return float(np.sqrt(largest / np.sqrt(len(x))))
-
-
-def chaos_bound(m, time, *, reach, residual, moment):
-    r"""Bound how far m particles leave the particles of the limit, in the mean.
-
-    .. math:: \mathbb{E} \frac1m \sum_j \|\theta_j(t) - \bar\theta_j(t)\|^2
-              \le \frac{A_t^2}{m}\,\frac{e^{8 \Lambda_t \rho t} - 1}{8 \Lambda_t \rho}, \qquad
-              A_t = A_0 + 2 \rho t, \quad \Lambda_t = \kappa (1 + A_t \kappa)
-
-    Parameters
-    ----------
-    m : int
-        The number of particles.
-    time : float
-        t, at least 0.
-    reach : float
-        :math:`A_0`, a bound of :math:`|a|` at time 0.
-    residual : float
-        :math:`\rho = A_0 + \|f^*\|_\nu`, or any bound of the residuals of both flows.
-    moment : float
-        :math:`\kappa`.
-
-    Returns
-    -------
-    float
-        The bound; infinity where it is too large for a float.
-
-    Raises
-    ------
-    ValueError
-        Numbers out of range.
-
-    Notes
-    -----
-    Defined in the chapter Many particles.
-
-    Examples
-    --------
-    >>> from openblackbox.meanfield.coupling import chaos_bound
-    >>> round(chaos_bound(100, 0.25, reach=1.0, residual=0.5, moment=1.0), 4)
-    0.0147
-    """
-    m, time = integer("m", m), number("time", time, zero=True)
-    reach, residual = number("reach", reach), number("residual", residual)
-    moment = number("moment", moment)
-    reach += 2 * residual * time
-    rate = 8 * moment * (1 + reach * moment) * residual
-    if rate * time > 700:
-        return math.inf
-    return reach**2 / m * math.expm1(rate * time) / rate
-
-
 def _norm(values):
     return float(np.sqrt(np.mean(values**2)))
 
 
-def _gap(cloud, other):
+def _partners(cloud, other, first):
     same_dimension(cloud, other)
-    if other.m < cloud.m:
-        raise ValueError(f"other: expected at least {cloud.m} particles, got {other.m}")
-    return cloud.theta - other.theta[: cloud.m]
+    first = integer("first", first, least=0)
+    if other.m < first + cloud.m:
+        raise ValueError(f"other: expected at least {first + cloud.m} particles, got {other.m}")
+    where = slice(first, first + cloud.m)
+    return Cloud(other.a[where], other.w[where])
