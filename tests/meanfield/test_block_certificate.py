@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 from openblackbox.meanfield.block_certificate import block_gap, torus_supremum
-from openblackbox.meanfield.block_flow import block_risk, on_spheres, run_blocks, sphere_start
+from openblackbox.meanfield.block_directions import on_spheres, sphere_start
+from openblackbox.meanfield.block_flow import block_risk, run_blocks
 from openblackbox.meanfield.particles import Regression
 from openblackbox.meanfield.three_layer import BlockNetwork, evaluate
 from scipy.optimize import minimize

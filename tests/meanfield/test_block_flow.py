@@ -5,12 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from openblackbox.meanfield.block_directions import on_spheres, sphere_start
 from openblackbox.meanfield.block_flow import (
     block_risk,
     block_velocity,
-    on_spheres,
     run_blocks,
-    sphere_start,
     sphere_velocity,
 )
 from openblackbox.meanfield.particles import Regression

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 from openblackbox.meanfield.block_certificate import block_gap
+from openblackbox.meanfield.block_directions import on_spheres, sphere_start
 from openblackbox.meanfield.block_flow import (
     block_risk,
     block_velocity,
-    on_spheres,
     run_blocks,
-    sphere_start,
     sphere_velocity,
 )
 from openblackbox.meanfield.block_penalties import balanced, block_penalties

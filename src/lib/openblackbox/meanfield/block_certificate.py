@@ -162,7 +162,7 @@ def block_gap(network, task, *, cells=48):
     --------
     >>> import numpy as np
     >>> from openblackbox.meanfield.block_certificate import block_gap
-    >>> from openblackbox.meanfield.block_flow import sphere_start
+    >>> from openblackbox.meanfield.block_directions import sphere_start
     >>> from openblackbox.meanfield.particles import Regression
     >>> network = sphere_start(3, 2, 2, rng=np.random.default_rng(0))
     >>> task = Regression([[1.0, 0.0]], [0.1], decay=0.5, activation="tanh")

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openblackbox.arguments import choice, generator, integer, number
+from openblackbox.arguments import choice, integer, number
+from openblackbox.meanfield.block_directions import on_spheres
+from openblackbox.meanfield.blocks import BlockNetwork
 from openblackbox.meanfield.particles import Regression
-from openblackbox.meanfield.three_layer import BlockNetwork, evaluate
+from openblackbox.meanfield.three_layer import evaluate
 
 __all__ = [
     "BlockPath",
     "block_risk",
     "block_velocity",
-    "on_spheres",
     "run_blocks",
-    "sphere_start",
     "sphere_velocity",
 ]
 
@@ -64,7 +64,7 @@ def block_risk(network, task):
     --------
     >>> from openblackbox.meanfield.block_flow import block_risk
     >>> from openblackbox.meanfield.particles import Regression
-    >>> from openblackbox.meanfield.three_layer import BlockNetwork
+    >>> from openblackbox.meanfield.blocks import BlockNetwork
     >>> task = Regression([[1.0]], [1.0], decay=0.5)
     >>> block_risk(BlockNetwork([3.0], [[1.0]], [[[1.0]]]), task)
     5.5
@@ -107,7 +107,7 @@ def block_velocity(network, task):
     --------
     >>> from openblackbox.meanfield.block_flow import block_velocity
     >>> from openblackbox.meanfield.particles import Regression
-    >>> from openblackbox.meanfield.three_layer import BlockNetwork
+    >>> from openblackbox.meanfield.blocks import BlockNetwork
     >>> moved = block_velocity(BlockNetwork([3.0], [[2.0]], [[[1.0]]]), Regression([[1.0]], [1.0]))
     >>> moved.a, moved.u, moved.w
     (array([-20.]), array([[-30.]]), array([[[-60.]]]))
@@ -131,84 +131,6 @@ def _velocity(network, task):
         second.T @ residual,
         np.einsum("nj,njk->jk", back, first),
         (into.reshape(n, -1).T @ task.x).reshape(m, s, d),
-    )
-
-
-def on_spheres(network):
-    r"""Project the directions of blocks: each u and each row of W to length 1.
-
-    Parameters
-    ----------
-    network : BlockNetwork
-        Blocks with u and all rows of W different from 0.
-
-    Returns
-    -------
-    BlockNetwork
-        The same a, with directions of length 1.
-
-    Raises
-    ------
-    ValueError
-        A direction of length 0.
-
-    Notes
-    -----
-    Defined in the chapter Three layers.
-
-    Examples
-    --------
-    >>> from openblackbox.meanfield.block_flow import on_spheres
-    >>> from openblackbox.meanfield.three_layer import BlockNetwork
-    >>> on_spheres(BlockNetwork([5.0], [[2.0]], [[[0.0, 3.0]]])).w
-    array([[[0., 1.]]])
-    """
-    u, w = (np.linalg.norm(v, axis=-1, keepdims=True) for v in (network.u, network.w))
-    if not (u.all() and w.all()):
-        raise ValueError("network: expected directions u and w of positive length, got length 0")
-    return BlockNetwork(network.a, network.u / u, network.w / w)
-
-
-def sphere_start(m, s, d, *, rng):
-    r"""Draw m blocks with a = 0 and independent uniform directions.
-
-    Parameters
-    ----------
-    m, s, d : int
-        Blocks, inner neurons of a block, dimension of the inputs.
-    rng : numpy.random.Generator
-        Draws the directions.
-
-    Returns
-    -------
-    BlockNetwork
-        The blocks; their function is 0.
-
-    Raises
-    ------
-    ValueError
-        Numbers below 1.
-    TypeError
-        If ``rng`` is no generator.
-
-    Notes
-    -----
-    In the limit of many blocks the support of this start is all of :math:`\{0\} \times \Theta`.
-
-    Defined in the chapter Three layers.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from openblackbox.meanfield.block_flow import sphere_start
-    >>> network = sphere_start(4, 2, 3, rng=np.random.default_rng(0))
-    >>> network.a, np.linalg.norm(network.w, axis=2).round(12).min()
-    (array([0., 0., 0., 0.]), np.float64(1.0))
-    """
-    m, s, d = integer("m", m), integer("s", s), integer("d", d)
-    rng = generator(rng)
-    return on_spheres(
-        BlockNetwork(np.zeros(m), rng.standard_normal((m, s)), rng.standard_normal((m, s, d)))
     )
 
 
@@ -248,7 +170,7 @@ def sphere_velocity(network, task):
     --------
     >>> from openblackbox.meanfield.block_flow import sphere_velocity
     >>> from openblackbox.meanfield.particles import Regression
-    >>> from openblackbox.meanfield.three_layer import BlockNetwork
+    >>> from openblackbox.meanfield.blocks import BlockNetwork
     >>> task = Regression([[1.0]], [1.0], decay=0.5)
     >>> sphere_velocity(BlockNetwork([3.0], [[1.0]], [[[1.0]]]), task).a
     array([-4.5])
@@ -352,7 +274,7 @@ def run_blocks(network, task, *, step, steps, every=1, space="spheres"):
     --------
     >>> from openblackbox.meanfield.block_flow import run_blocks
     >>> from openblackbox.meanfield.particles import Regression
-    >>> from openblackbox.meanfield.three_layer import BlockNetwork
+    >>> from openblackbox.meanfield.blocks import BlockNetwork
     >>> task = Regression([[1.0]], [1.0], decay=0.5)
     >>> path = run_blocks(BlockNetwork([0.0], [[1.0]], [[[1.0]]]), task, step=0.1, steps=200)
     >>> path.last.a.round(6)

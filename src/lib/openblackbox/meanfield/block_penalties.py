@@ -3,7 +3,7 @@ r"""Penalties of blocks, and the rescaling that makes them equal."""
 import numpy as np
 
 from openblackbox.arguments import choice
-from openblackbox.meanfield.three_layer import BlockNetwork
+from openblackbox.meanfield.blocks import BlockNetwork
 
 __all__ = ["balanced", "block_penalties"]
 
@@ -46,7 +46,7 @@ def block_penalties(network, *, kind="path"):
     Examples
     --------
     >>> from openblackbox.meanfield.block_penalties import block_penalties
-    >>> from openblackbox.meanfield.three_layer import BlockNetwork
+    >>> from openblackbox.meanfield.blocks import BlockNetwork
     >>> network = BlockNetwork([2.0], [[3.0, 0.0]], [[[0.0, 1.0], [0.0, 0.0]]])
     >>> block_penalties(network), block_penalties(network, kind="half-square")
     (array([6.]), array([7.]))
@@ -88,7 +88,7 @@ def balanced(network):
     Examples
     --------
     >>> from openblackbox.meanfield.block_penalties import balanced
-    >>> from openblackbox.meanfield.three_layer import BlockNetwork
+    >>> from openblackbox.meanfield.blocks import BlockNetwork
     >>> even = balanced(BlockNetwork([-1.0], [[16.0]], [[[0.5]]]))
     >>> even.a.round(12), even.u.round(12), even.w.round(12)
     (array([-2.]), array([[2.]]), array([[[2.]]]))
