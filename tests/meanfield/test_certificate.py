@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from openblackbox.meanfield.certificate import Certificate, certify, dual_value
+from openblackbox.meanfield.certificate import Certificate, certify, dual_value, height
 from openblackbox.meanfield.energy import first_variation, risk
 from openblackbox.meanfield.flow import run_flow
 from openblackbox.meanfield.particles import Cloud, Regression, predict
@@ -171,6 +171,19 @@ def test_the_supremum_is_where_the_first_variation_is_smallest():
     )
     assert task.decay - found.supremum == pytest.approx(least, abs=1e-4)
     assert task.decay - found.supremum <= least + 1e-13
+
+
+@pytest.mark.parametrize("penalty", ["half-square", "path"])
+def test_the_height_is_the_sum_over_the_points(penalty):
+    cloud, task = draw(6, penalty=penalty)
+    u = np.random.default_rng(0).standard_normal((7, 2))
+    f = np.maximum(task.x @ cloud.w.T, 0) @ cloud.a / cloud.m
+    expected = [2 / 11 * np.maximum(task.x @ v, 0) @ (f - task.y) for v in u]
+    np.testing.assert_allclose(height(cloud, task, u), expected, rtol=1e-12, atol=1e-14)
+    with pytest.raises(ValueError, match=r"^task: expected the activation 'relu'"):
+        height(cloud, Regression(task.x, task.y, activation="tanh"), u)
+    with pytest.raises(ValueError, match=r"^directions: expected 2 axes"):
+        height(cloud, task, u[0])
 
 
 def test_invariances():

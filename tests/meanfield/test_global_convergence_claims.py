@@ -100,16 +100,17 @@ def test_with_both_signs_it_goes_below(seed):
 
 
 @pytest.mark.claim("RS-27")
-@pytest.mark.parametrize("seed", [1, 3, 7])
+@pytest.mark.parametrize("seed", [0, 3, 5, 6, 9])
 def test_where_a_stuck_cloud_could_grow_there_is_no_particle(seed):
     task = draw_problem(seed)
-    first = start("balanced", m=3, d=2, rng=np.random.default_rng([seed, 1, 3]))
-    end = run_balanced(first, task, step=0.1, steps=6000, every=6000).last
+    first = start("balanced", m=4, d=2, rng=np.random.default_rng([seed, 1, 4]))
+    end = run_balanced(first, task, step=0.1, steps=5000, every=5000).last
     size = np.linalg.norm(end.w, axis=1)
     assert np.all(size > 0)
     unit = Cloud(np.sign(end.a), end.w / size[:, None])
-    assert certify(end, task).supremum > 1.5 * task.decay
-    assert first_variation(unit, end, task).min() > -0.1 * task.decay
+    assert set(unit.a) == {-1.0, 1.0}
+    assert certify(end, task).supremum > 1.3 * task.decay
+    assert first_variation(unit, end, task).min() > -0.02 * task.decay
 
 
 @pytest.mark.claim("RS-28")

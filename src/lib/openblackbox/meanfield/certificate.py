@@ -9,16 +9,17 @@ the convex problem over signed measures :math:`\gamma` on the unit sphere S
 for either penalty. Each point of its dual problem is a lower bound, valid for every width.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from openblackbox.meanfield.energy import check_dimensions, risk
-from openblackbox.meanfield.particles import predict
+from openblackbox.arguments import real_array
+from openblackbox.meanfield.energy import check_dimensions, first_variation, risk
+from openblackbox.meanfield.particles import Cloud, predict
 from openblackbox.meanfield.penalties import penalty
 from openblackbox.relu_supremum import Arrangement, relu_sup
 
-__all__ = ["Certificate", "certify", "dual_value"]
+__all__ = ["Certificate", "certify", "dual_value", "height"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,53 @@ class Certificate:
     def relative(self) -> float:
         """The part of the risk that another cloud could save, at most; from 0 to 1."""
         return self.gap / self.risk if self.risk else 0.0
+
+
+def height(cloud, task, directions):
+    r"""Evaluate the function on the sphere that decides whether a cloud is optimal.
+
+    .. math:: h_\mu(u) = \frac2n \sum_{i=1}^n r_i\,(u \cdot x_i)_+, \qquad r_i = f_\mu(x_i) - y_i
+
+    Parameters
+    ----------
+    cloud : Cloud
+        The particles.
+    task : Regression
+        The data, with ReLU.
+    directions : array_like, shape (k, d)
+        The vectors u.
+
+    Returns
+    -------
+    numpy.ndarray, shape (k,)
+        The values: the first variation of the risk without penalty at the particles (1, u).
+
+    Raises
+    ------
+    ValueError
+        Another activation, or vectors of another dimension.
+
+    Notes
+    -----
+    Defined in the chapter Global convergence.
+
+    Examples
+    --------
+    >>> from openblackbox.meanfield.certificate import height
+    >>> from openblackbox.meanfield.particles import Cloud, Regression
+    >>> height(Cloud([3.0], [[1.0]]), Regression([[1.0]], [1.0]), [[1.0], [-1.0]])
+    array([4., 0.])
+    """
+    _relu_only(task)
+    directions = real_array("directions", directions, ndim=2)
+    unit = Cloud(np.ones(len(directions)), directions)
+    return first_variation(unit, cloud, replace(task, decay=0.0))
+
+
+def _relu_only(task):
+    """Refuse another activation than ReLU."""
+    if task.activation != "relu":
+        raise ValueError(f"task: expected the activation 'relu', got {task.activation!r}")
 
 
 def dual_value(p, y):
@@ -165,8 +213,7 @@ def certify(cloud, task, *, rng=None):
     0.125
     """
     check_dimensions(cloud, task)
-    if task.activation != "relu":
-        raise ValueError(f"task: expected the activation 'relu', got {task.activation!r}")
+    _relu_only(task)
     if not task.decay:
         raise ValueError(
             "task: expected a decay above 0, got 0.0: without decay a multiple of the residual "
