@@ -95,7 +95,7 @@ def test_bad_input_is_named():
         ({"starts": 0}, "starts: expected a positive integer"),
         ({"steps": 1.5}, "steps: expected a positive integer"),
         ({"batch": 0}, "batch: expected a positive integer"),
-        ({"rate": -1}, "rate: expected a finite positive number"),
+        ({"rate": -1}, "rate: expected a finite number, at least 0, got -1"),
         ({"radius": 0.5}, "X: expected norms of at most radius"),
     ):
         with pytest.raises(ValueError, match=message):

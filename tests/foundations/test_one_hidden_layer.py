@@ -96,7 +96,7 @@ def test_parameters_are_copied_and_frozen():
         (([1.0, 2.0], [[1.0]], [0.0, 0.0]), r"w: expected 2 rows, one per neuron, got 1"),
         (([1.0], [[1.0]], [0.0, 0.0]), r"b: expected shape \(1,\), got \(2,\)"),
         (([], np.zeros((0, 1)), []), r"eta: expected at least one neuron, got none"),
-        (([[1.0]], [[1.0]], [0.0]), r"eta: expected 1 axes, got shape \(1, 1\)"),
+        (([[1.0]], [[1.0]], [0.0]), r"eta: expected 1 axis, got shape \(1, 1\)"),
         (([np.nan], [[1.0]], [0.0]), r"eta: expected finite numbers"),
         (([1.0], [[np.inf]], [0.0]), r"w: expected finite numbers"),
         (([1.0], [1.0], [0.0]), r"w: expected 2 axes, got shape \(1,\)"),
@@ -108,7 +108,7 @@ def test_bad_parameters_are_named(arguments, message):
 
 
 def test_numbers_of_another_kind_are_refused():
-    with pytest.raises(TypeError, match="b: expected real numbers, got dtype complex128"):
+    with pytest.raises(ValueError, match="b: expected real numbers, got an array of complex128"):
         OneHiddenLayer([1.0], [[1.0]], [1j])
 
 
@@ -124,5 +124,5 @@ def test_bad_points_scales_and_radii_are_named():
         with pytest.raises(ValueError, match="scales: expected positive numbers, got"):
             rescale(net, [scale])
     for radius in (0.0, -1.0, np.inf, np.nan):
-        with pytest.raises(ValueError, match="radius: expected a finite positive number, got"):
+        with pytest.raises(ValueError, match=r"^radius: expected a .*number.*, got"):
             inner_sizes(net, radius=radius)

@@ -240,11 +240,11 @@ def test_bad_arguments_are_named():
         penalised_loss(net, [[1.0]], [1.0, 2.0], **ok)
     with pytest.raises(ValueError, match="penalty: expected 'decay' or 'path', got 'l1'"):
         penalised_loss(net, [[1.0]], [1.0], penalty="l1")
-    with pytest.raises(ValueError, match="strength: expected a finite nonnegative number, got -1"):
+    with pytest.raises(ValueError, match="strength: expected a finite number, at least 0, got -1"):
         penalised_loss(net, [[1.0]], [1.0], strength=-1, **ok)
-    with pytest.raises(ValueError, match="alpha: expected a finite positive number, got 0"):
+    with pytest.raises(ValueError, match="alpha: expected a number above 0, got 0"):
         penalised_loss(net, [[1.0]], [1.0], alpha=0, **ok)
-    with pytest.raises(ValueError, match="step: expected a finite positive number, got 0"):
+    with pytest.raises(ValueError, match="step: expected a number above 0, got 0"):
         descend(net, [[1.0]], [1.0], step=0, steps=1, **ok)
     with pytest.raises(ValueError, match="steps: expected an integer, at least 0, got -1"):
         descend(net, [[1.0]], [1.0], step=1.0, steps=-1, **ok)

@@ -277,11 +277,11 @@ GOOD = {"radius": 1.0, "budget": 1.0}
         ([1.001], {}, "X: expected samples in the ball of radius 1.0, one has 1.001"),
         ([1.0 + 1e-9], {}, "X: expected samples in the ball"),
         (["a"], {}, "X: expected real numbers"),
-        ([0.5], {"radius": 0}, "radius: expected a positive number, got 0"),
-        ([0.5], {"radius": math.nan}, "radius: expected a positive number"),
-        ([0.5], {"radius": True}, "radius: expected a positive number"),
-        ([0.5], {"budget": -1}, "budget: expected a positive number, got -1"),
-        ([0.5], {"budget": math.inf}, "budget: expected a positive number"),
+        ([0.5], {"radius": 0}, "radius: expected a number above 0, got 0"),
+        ([0.5], {"radius": math.nan}, "radius: expected a finite number, at least 0, got nan"),
+        ([0.5], {"radius": True}, "radius: expected a finite number, at least 0, got True"),
+        ([0.5], {"budget": -1}, "budget: expected a finite number, at least 0, got -1"),
+        ([0.5], {"budget": math.inf}, "budget: expected a finite number, at least 0, got inf"),
     ],
 )
 def test_bad_data(X, options, message):
@@ -299,7 +299,7 @@ def test_bad_options():
     with pytest.raises(TypeError, match="rng: expected a numpy"):
         rademacher_complexity([0.5], draws=2, rng=0, **GOOD)
     for name in ("radius", "budget", "lipschitz"):
-        with pytest.raises(ValueError, match=f"{name}: expected a positive number, got 0"):
+        with pytest.raises(ValueError, match=f"{name}: expected a number above 0, got 0"):
             bounds(3, **(GOOD | {name: 0}))
     with pytest.raises(ValueError, match="n: expected a positive integer, got 0"):
         bounds(0, **GOOD)

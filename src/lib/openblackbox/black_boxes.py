@@ -6,8 +6,8 @@ Each class here is an `openblackbox.networks.Oracle`, so every recovery of the l
 
 import numpy as np
 
-from openblackbox.arguments import generator, integer
-from openblackbox.finite_differences import Differences, FiniteDifferenceOracle, number
+from openblackbox.arguments import generator, integer, number
+from openblackbox.finite_differences import Differences, FiniteDifferenceOracle
 from openblackbox.oracles import OracleAround, check_oracle
 
 __all__ = ["AveragedOracle", "Differences", "FiniteDifferenceOracle", "NoisyOracle"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openblackbox.arguments import integer
+from openblackbox.arguments import integer, number
 from openblackbox.oracles import points, same_length
 
 
@@ -213,12 +213,3 @@ class FiniteDifferenceOracle:
                     f"difference of values gives this derivative"
                 )
         return slopes, h, errors
-
-
-def number(name, value, *, zero=False):
-    """Return a positive number (or zero, where allowed) as a float, or raise."""
-    if not (np.isscalar(value) and np.isreal(value) and np.isfinite(value)) or value < 0:
-        raise ValueError(f"{name}: expected a finite number, at least 0, got {value!r}")
-    if value == 0 and not zero:
-        raise ValueError(f"{name}: expected a number above 0, got {value!r}")
-    return float(value)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openblackbox.arguments import generator, integer
+from openblackbox.arguments import generator, integer, real_array
 from openblackbox.relu_interval import ascend, upper_bound
 from openblackbox.relu_sphere import PARALLEL, Plane, Space
 
@@ -227,17 +227,3 @@ def _evaluate(points, weights, direction):
     if abs(behind) > abs(ahead):
         ahead, direction = behind, -direction
     return float(abs(ahead)), direction, -1.0 if ahead < 0 else 1.0
-
-
-def real_array(name, values):
-    """Return a new array of finite floats, or raise ValueError."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ValueError(f"{name}: expected an array of numbers, got {error}") from error
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"{name}: expected real numbers, got an array of {array.dtype}")
-    array = array.astype(float)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name}: expected finite numbers, got nan or infinity")
-    return array

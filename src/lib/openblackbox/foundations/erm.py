@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openblackbox.arguments import integer
+from openblackbox.arguments import integer, number
 from openblackbox.foundations.erm_certificate import Certificate, certify, outer_norm, problem
 from openblackbox.foundations.erm_corrective import best_combination
-from openblackbox.foundations.one_hidden_layer import OneHiddenLayer, positive
+from openblackbox.foundations.one_hidden_layer import OneHiddenLayer
 from openblackbox.relu_supremum import relu_sup
 
 __all__ = ["Certificate", "CertifiedFit", "certify", "fit_certified", "outer_norm"]
@@ -112,7 +112,7 @@ def fit_certified(X, y, *, radius, budget, loss="logistic", tol=1e-6, max_steps=
     (3, 0.1769, True)
     """
     points, y, radius, budget, loss = problem(X, y, radius, budget, loss)
-    tol, max_steps = positive("tol", tol), integer("max_steps", max_steps)
+    tol, max_steps = number("tol", tol), integer("max_steps", max_steps)
     Z = points.points
     n, k = Z.shape
     units, signs, weights = merged = np.zeros((0, k)), np.zeros(0), np.zeros(0)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from openblackbox.arguments import number
 from openblackbox.foundations.losses import as_loss
-from openblackbox.foundations.one_hidden_layer import inner_sizes, positive
+from openblackbox.foundations.one_hidden_layer import inner_sizes
 from openblackbox.relu_supremum import Arrangement, relu_sup
 
 __all__ = ["Certificate", "certify", "outer_norm"]
@@ -146,7 +147,7 @@ def certify(net, X, y, *, radius, budget, loss="logistic"):
 
 def problem(X, y, radius, budget, loss):
     """Check the data, and return the sorted lifted points with the rest."""
-    loss, radius, budget = as_loss(loss), positive("radius", radius), positive("budget", budget)
+    loss, radius, budget = as_loss(loss), number("radius", radius), number("budget", budget)
     X, y = np.asarray(X, dtype=float), np.asarray(y, dtype=float)
     X = X[:, None] if X.ndim == 1 else X
     if X.ndim != 2 or 0 in X.shape:

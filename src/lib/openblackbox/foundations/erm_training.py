@@ -8,11 +8,11 @@ The table of the book is made by::
 
 import numpy as np
 
-from openblackbox.arguments import generator, integer
+from openblackbox.arguments import generator, integer, number
 from openblackbox.foundations.erm import fit_certified
 from openblackbox.foundations.erm_certificate import certify, problem
 from openblackbox.foundations.erm_study import BUDGET, draw_task
-from openblackbox.foundations.one_hidden_layer import OneHiddenLayer, positive
+from openblackbox.foundations.one_hidden_layer import OneHiddenLayer
 from openblackbox.optional import needed_by
 from openblackbox.study import Study
 
@@ -93,7 +93,7 @@ def train_networks(
         integer(name, value)
         for name, value in (("width", width), ("starts", starts), ("steps", steps))
     )
-    rate, n = positive("rate", rate), len(y)
+    rate, n = number("rate", rate), len(y)
     batch = None if batch is None else integer("batch", batch)
     Z, targets = torch.from_numpy(points.points), torch.from_numpy(y)
     units = generator(rng).standard_normal((starts, width, Z.shape[1]))

@@ -9,12 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openblackbox.foundations.one_hidden_layer import (
-    OneHiddenLayer,
-    array_of,
-    inner_sizes,
-    positive,
-)
+from openblackbox.arguments import number, real_array
+from openblackbox.foundations.one_hidden_layer import OneHiddenLayer, inner_sizes
 
 __all__ = [
     "Balanced",
@@ -60,7 +56,7 @@ def weight_decay(net, *, alpha=1.0, radius=1.0):
     >>> weight_decay(OneHiddenLayer([2.0], [[3.0]], [1.0]), alpha=4.0)
     26.0
     """
-    alpha = positive("alpha", alpha)
+    alpha = number("alpha", alpha)
     return float(np.sum(alpha * net.eta**2 + inner_sizes(net, radius=radius) ** 2))
 
 
@@ -99,7 +95,7 @@ def path_penalty(net, *, alpha=1.0, radius=1.0):
     >>> path_penalty(OneHiddenLayer([-2.0], [[3.0]], [4.0]), alpha=4.0)
     40.0
     """
-    alpha = positive("alpha", alpha)
+    alpha = number("alpha", alpha)
     sizes = inner_sizes(net, radius=radius)
     return float(2 * np.sqrt(alpha) * np.sum(np.abs(net.eta) * sizes))
 
@@ -195,7 +191,7 @@ def balance(net, *, alpha=1.0, radius=1.0):
     >>> balanced.scales, balanced.network.eta, balanced.network.w
     (array([4.]), array([4.]), array([[4.]]))
     """
-    alpha = positive("alpha", alpha)
+    alpha = number("alpha", alpha)
     sizes, dead = inner_sizes(net, radius=radius), dead_directions(net)
     live = (net.eta != 0) & ~dead
     scales = np.where(dead, np.nan, 1.0)
@@ -292,7 +288,7 @@ def reduce_neurons(net, x, *, radius=1.0):
     array([3.])
     """
     unit = normalise(net, radius=radius)
-    x = array_of("x", x, 2)
+    x = real_array("x", x, ndim=2)
     n = len(x)
     if n < 1:
         raise ValueError("x: expected at least one point, got none")

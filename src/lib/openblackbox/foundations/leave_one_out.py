@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from openblackbox.arguments import number
 from openblackbox.foundations.erm_corrective import best_combination
 from openblackbox.foundations.losses import as_loss
-from openblackbox.foundations.one_hidden_layer import positive
 
 __all__ = ["LeftOut", "leave_one_out"]
 
@@ -93,7 +93,7 @@ def leave_one_out(columns, y, *, budget, loss="logistic", tol=1e-12):
     >>> found.values.round(6), found.moves.round(6), found.leverages.round(6)
     (array([3., 3., 3.]), array([1.5, 0. , 1.5]), array([0.333333, 0.333333, 0.333333]))
     """
-    loss, budget, tol = as_loss(loss), positive("budget", budget), positive("tol", tol)
+    loss, budget, tol = as_loss(loss), number("budget", budget), number("tol", tol)
     columns, y = np.asarray(columns, dtype=float), np.asarray(y, dtype=float)
     if loss.name not in ("logistic", "squared"):
         raise ValueError(f"loss: expected 'logistic' or 'squared', got {loss.name!r}")

@@ -8,30 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from openblackbox.arguments import number, real_array
 from openblackbox.networks import ReLUNetwork
 
 __all__ = ["OneHiddenLayer", "inner_sizes", "rescale"]
-
-
-def array_of(name, value, ndim):
-    """Return a finite float64 array of `ndim` axes, or raise."""
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: expected real numbers, got dtype {array.dtype}")
-    if array.ndim != ndim:
-        raise ValueError(f"{name}: expected {ndim} axes, got shape {array.shape}")
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name}: expected finite numbers, got NaN or infinity")
-    return array.astype(float)
-
-
-def positive(name, value, *, zero=False):
-    """Return a finite positive float (or a nonnegative one), or raise ValueError."""
-    number = float(value)
-    if not (np.isfinite(number) and (number > 0 or (zero and number == 0))):
-        kind = "nonnegative" if zero else "positive"
-        raise ValueError(f"{name}: expected a finite {kind} number, got {value!r}")
-    return number
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +32,7 @@ class OneHiddenLayer:
     Raises
     ------
     ValueError
-        Shapes that do not fit, no neuron, NaN or infinity.
-    TypeError
-        Something else than real numbers.
+        Shapes that do not fit, no neuron, NaN or infinity, something else than real numbers.
 
     Notes
     -----
@@ -76,7 +54,8 @@ class OneHiddenLayer:
     b: np.ndarray
 
     def __post_init__(self):
-        eta, w, b = array_of("eta", self.eta, 1), array_of("w", self.w, 2), array_of("b", self.b, 1)
+        eta, w = real_array("eta", self.eta, ndim=1), real_array("w", self.w, ndim=2)
+        b = real_array("b", self.b, ndim=1)
         if not len(eta):
             raise ValueError("eta: expected at least one neuron, got none")
         if len(w) != len(eta):
@@ -89,7 +68,7 @@ class OneHiddenLayer:
 
     def hidden(self, x):
         """Return the values of the hidden neurons, shape (n, m), at points of shape (n, d)."""
-        x = array_of("x", x, 2)
+        x = real_array("x", x, ndim=2)
         if x.shape[1] != self.w.shape[1]:
             raise ValueError(f"x: expected points of {self.w.shape[1]} entries, got {x.shape[1]}")
         return np.maximum(x @ self.w.T + self.b, 0)
@@ -136,7 +115,7 @@ def rescale(net, scales):
     >>> moved.eta, moved.w, moved.b
     (array([6.]), array([[4.]]), array([2.]))
     """
-    scales = array_of("scales", scales, 1)
+    scales = real_array("scales", scales, ndim=1)
     if scales.shape != net.eta.shape:
         raise ValueError(f"scales: expected shape {net.eta.shape}, got {scales.shape}")
     if not (scales > 0).all():
@@ -174,5 +153,5 @@ def inner_sizes(net, *, radius=1.0):
     >>> inner_sizes(OneHiddenLayer([1.0], [[3.0]], [8.0]), radius=2.0)
     array([5.])
     """
-    radius = positive("radius", radius)
+    radius = number("radius", radius)
     return np.linalg.norm(np.column_stack([net.w, net.b / radius]), axis=1)

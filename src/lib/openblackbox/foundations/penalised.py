@@ -8,14 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openblackbox.arguments import integer
+from openblackbox.arguments import integer, number, real_array
 from openblackbox.foundations.homogeneity import path_penalty, weight_decay
-from openblackbox.foundations.one_hidden_layer import (
-    OneHiddenLayer,
-    array_of,
-    inner_sizes,
-    positive,
-)
+from openblackbox.foundations.one_hidden_layer import OneHiddenLayer, inner_sizes
 
 __all__ = ["Descent", "Objective", "descend", "imbalance", "penalised_loss"]
 
@@ -125,14 +120,14 @@ def penalised_loss(net, x, y, *, penalty, strength=0.0, alpha=1.0, radius=1.0):
     >>> at.value, at.loss, at.eta, at.w
     (3.0, 0.5, array([-1.]), array([[1.]]))
     """
-    x, y = array_of("x", x, 2), array_of("y", y, 1)
+    x, y = real_array("x", x, ndim=2), real_array("y", y, ndim=1)
     if not len(x):
         raise ValueError("x: expected at least one point, got none")
     if y.shape != (len(x),):
         raise ValueError(f"y: expected shape ({len(x)},), got {y.shape}")
     if penalty not in _PENALTIES:
         raise ValueError(f"penalty: expected 'decay' or 'path', got {penalty!r}")
-    strength = positive("strength", strength, zero=True)
+    strength = number("strength", strength, zero=True)
     omega = _PENALTIES[penalty](net, alpha=alpha, radius=radius)
     hidden = net.hidden(x)
     residual = (hidden @ net.eta - y) / len(x)
@@ -222,14 +217,14 @@ def descend(net, x, y, *, penalty, step, steps, strength=0.0, alpha=1.0, radius=
     >>> path.eta.ravel(), path.values
     (array([1. , 0.5]), array([0.5, 0. ]))
     """
-    step, steps = positive("step", step), integer("steps", steps, least=0)
+    step, steps = number("step", step), integer("steps", steps, least=0)
     options = {"penalty": penalty, "strength": strength, "alpha": alpha, "radius": radius}
     nets, values = [net], []
-    for number in range(steps + 1):
+    for done in range(steps + 1):
         here = nets[-1]
         at = penalised_loss(here, x, y, **options)
         values.append(at.value)
-        if number < steps:
+        if done < steps:
             nets.append(
                 OneHiddenLayer(here.eta - step * at.eta, here.w - step * at.w, here.b - step * at.b)
             )

@@ -7,16 +7,18 @@ The class of functions, for data in a ball of radius M, is
 
 with any number of neurons. With :math:`z = (x, M)` and :math:`u = (w, b / M)` a neuron is
 :math:`(u \cdot z)_+` with :math:`\|u\| \le 1`.
+
+`Bounds` and `bounds` are defined in `openblackbox.foundations.rademacher_bounds` and re-exported.
 """
 
 import math
-import numbers
 from dataclasses import dataclass
 
 import numpy as np
 
-from openblackbox.arguments import generator, integer
-from openblackbox.relu_supremum import Arrangement, ReluSup, real_array, relu_sup
+from openblackbox.arguments import generator, integer, number, real_array
+from openblackbox.foundations.rademacher_bounds import Bounds, bounds
+from openblackbox.relu_supremum import Arrangement, ReluSup, relu_sup
 
 __all__ = [
     "Arrangement",
@@ -73,38 +75,6 @@ class Rademacher:
     values: np.ndarray
 
 
-@dataclass(frozen=True)
-class Bounds:
-    r"""Bounds for n samples, radius M, budget D and a loss that is G-Lipschitz.
-
-    Parameters
-    ----------
-    source : float
-        :math:`2 \sqrt2\, G D M / \sqrt n`, the bound of the lecture notes for the complexity of
-        the class behind the loss.
-    improved : float
-        :math:`(3 / \sqrt2)\, G D M / \sqrt n`, for the same.
-    lower : float
-        :math:`D M / \sqrt{2 n}`: no data in the ball give the class, without the loss, a smaller
-        complexity.
-    excess_source : float
-        :math:`8 \sqrt2\, G D M / \sqrt n`, four times `source`: a bound of the expected excess
-        risk of the empirical risk minimizer.
-    excess : float
-        :math:`3 \sqrt2\, G D M / \sqrt n`, twice `improved`: the same.
-
-    Notes
-    -----
-    Defined in the chapter Rademacher complexity.
-    """
-
-    source: float
-    improved: float
-    lower: float
-    excess_source: float
-    excess: float
-
-
 def lift(X, radius):
     r"""Append the coordinate M to each sample: :math:`z_i = (x_i, M)`.
 
@@ -136,7 +106,7 @@ def lift(X, radius):
     array([[ 0.5,  2. ],
            [-1. ,  2. ]])
     """
-    radius = _positive("radius", radius)
+    radius = number("radius", radius)
     X = real_array("X", X)
     if X.ndim == 1:
         X = X[:, None]
@@ -208,7 +178,7 @@ def rademacher_complexity(X, *, radius, budget, draws, rng):
     True
     """
     points = lift(X, radius)
-    budget = _positive("budget", budget)
+    budget = number("budget", budget)
     draws, rng = integer("draws", draws, least=2), generator(rng)
     arrangement, n = Arrangement(points), len(points)
     signs = rng.choice([-1.0, 1.0], (draws, n))
@@ -269,57 +239,4 @@ def linear_complexity(X, *, radius, budget):
     1.5
     """
     points = lift(X, radius)
-    return _positive("budget", budget) / len(points) * float(np.linalg.norm(points))
-
-
-def bounds(n, *, radius, budget, lipschitz=1.0):
-    r"""Evaluate the bounds of the complexity and of the excess risk that hold for all data.
-
-    Parameters
-    ----------
-    n : int
-        Number of samples.
-    radius, budget : float
-        M and D.
-    lipschitz : float, optional
-        G, the Lipschitz constant of the loss in its second argument.
-
-    Returns
-    -------
-    Bounds
-        `source`, `improved`, `lower`, `excess_source`, `excess`.
-
-    Raises
-    ------
-    ValueError
-        If an argument is not positive.
-
-    Notes
-    -----
-    Defined in the chapter Rademacher complexity.
-
-    Examples
-    --------
-    >>> found = bounds(100, radius=1, budget=1)
-    >>> round(found.source, 4), round(found.improved, 4), round(found.lower, 4)
-    (0.2828, 0.2121, 0.0707)
-    """
-    n = integer("n", n)
-    scale = _positive("radius", radius) * _positive("budget", budget) / math.sqrt(n)
-    lossy = _positive("lipschitz", lipschitz) * scale
-    root = math.sqrt(2)
-    return Bounds(
-        source=2 * root * lossy,
-        improved=3 / root * lossy,
-        lower=scale / root,
-        excess_source=8 * root * lossy,
-        excess=3 * root * lossy,
-    )
-
-
-def _positive(name, value):
-    """Return a positive finite number as a float, or raise ValueError."""
-    real = isinstance(value, numbers.Real) and not isinstance(value, bool | np.bool_)
-    if not real or not 0 < value < math.inf:
-        raise ValueError(f"{name}: expected a positive number, got {value!r}")
-    return float(value)
+    return number("budget", budget) / len(points) * float(np.linalg.norm(points))
