@@ -3,12 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from openblackbox.meanfield.printed_loop import (
-    STUDY,
-    printed_regularizer,
-    run_printed,
-    train_printed,
-)
+from openblackbox.meanfield.printed_loop import printed_regularizer, train_printed
 from openblackbox.meanfield.teacher_task import best_constant
 from openblackbox.meanfield.three_layer import evaluate
 from torch import nn
@@ -132,9 +127,7 @@ def test_the_regularizer_by_hand():
     assert printed_regularizer(a, u, w) == 2 * (5 + 6)
 
 
-def test_the_study_has_its_columns_and_errors_are_refused():
-    assert STUDY.header == ("seed", "masked", "start", "end", "constant", "exact")
-    assert STUDY.function is run_printed
+def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="s: expected an integer from 1 to 6, got 7"):
         train_printed(rng=np.random.default_rng(0), **SIZES | {"s": 7})
     with pytest.raises(TypeError, match="rng"):

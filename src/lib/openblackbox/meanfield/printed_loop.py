@@ -1,10 +1,4 @@
-r"""The training loop that the report prints, with the least repairs that let it run.
-
-The table of the book is made by::
-
-    python -m openblackbox.study openblackbox.meanfield.printed_loop:STUDY
-        --out book/data/printed-loop.csv
-"""
+r"""The training loop that the report prints, with the least repairs that let it run."""
 
 from dataclasses import dataclass
 
@@ -15,9 +9,8 @@ from openblackbox.meanfield.teacher_task import best_constant
 from openblackbox.meanfield.three_layer import BlockNetwork, evaluate
 from openblackbox.meanfield.training import one_thread
 from openblackbox.optional import needed_by
-from openblackbox.study import Study
 
-__all__ = ["STUDY", "PrintedRun", "printed_regularizer", "run_printed", "train_printed"]
+__all__ = ["PrintedRun", "printed_regularizer", "train_printed"]
 
 
 def printed_regularizer(a, u, w):
@@ -173,42 +166,3 @@ def train_printed(
     return PrintedRun(
         teacher, mask, np.array(times), np.array(errors), best_constant(y_test.numpy())
     )
-
-
-def run_printed(seed, masked):
-    r"""Run the printed loop once, on 1000 points, for the table of the book.
-
-    Parameters
-    ----------
-    seed : int
-        Of all draws.
-    masked : bool
-        Whether the mask is used.
-
-    Returns
-    -------
-    dict
-        ``start`` and ``end``, the relative test errors; ``constant``, that of the best constant;
-        ``exact``, how many rows of the mask have degree s.
-
-    Notes
-    -----
-    Defined in the chapter Training synchronized networks.
-    """
-    rng = np.random.default_rng([seed, 3])
-    run = train_printed(rng=rng, masked=masked, n=1000, every=1000)
-    return {
-        "start": float(f"{run.errors[0]:.5g}"),
-        "end": float(f"{run.errors[-1]:.5g}"),
-        "constant": float(f"{run.constant:.5g}"),
-        "exact": int((run.mask.sum(axis=1) == 16).sum()),
-    }
-
-
-STUDY = Study(
-    "the printed loop",
-    run_printed,
-    {"seed": range(5), "masked": [True, False]},
-    ["start", "end", "constant", "exact"],
-)
-"""The printed loop with its mask and without it, on the same draws."""
