@@ -111,11 +111,25 @@ def test_no_array_of_points_by_particles_is_formed(monkeypatch):
     assert peak_memory(lambda: velocity_blocked(cloud, task)) < whole / 8
 
 
+def test_the_partial_sums_do_not_grow_with_the_number_of_blocks(monkeypatch):
+    monkeypatch.setattr(blocked, "ENTRIES", 1)  # 1000 blocks of 16
+    cloud, task = draw(m=16000, d=2, n=512, dtype=np.float32, decay=0.0)
+    whole = 4 * cloud.m * task.n
+    assert peak_memory(lambda: velocity_blocked(cloud, task)) < whole / 16
+    assert_same(velocity_blocked(cloud, task), velocity(cloud, task), 1e-5)
+
+
 def test_the_default_block_holds_few_inner_products():
     # 2^19 // 3000 is 174: ten times 16 and not more.
     cloud, task = draw(m=400, d=2, n=3000)
     default = velocity_blocked(cloud, task)
     assert np.array_equal(default.theta, velocity_blocked(cloud, task, block=160).theta)
+
+
+@pytest.mark.parametrize("device", ["abacus", "cuda:99"])
+def test_a_device_that_torch_does_not_have_is_refused(device):
+    with pytest.raises(ValueError, match=f"^device: expected a device of torch, got '{device}'"):
+        velocity_blocked(*draw(), device=device)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from openblackbox.meanfield.starts import STARTS, plane_teacher, start
+from openblackbox.meanfield.particles import Cloud
+from openblackbox.meanfield.starts import STARTS, degrees_to_teacher, plane_teacher, start
 
 
 @pytest.mark.parametrize("scale", [1.0, 0.25])
@@ -67,6 +68,29 @@ def test_bad_starts_are_refused(kind, options, error, message):
     given = {"m": 3, "d": 2, "rng": np.random.default_rng(0)} | options
     with pytest.raises(error, match=f"^{message}"):
         start(kind, **given)
+
+
+def test_degrees_to_a_teacher_by_hand():
+    teacher = plane_teacher((10, 130, 250), (1, -1, 1))
+    degrees = np.array([10.0, 0.0, 130.0, 130.0, 200.0, 310.0, 300.0])
+    signs, lengths = np.array([2.0, 1.0, -3.0, 1.0, 1.0, -1.0, 0.0]), np.arange(1, 8)
+    w = lengths[:, None] * np.column_stack(
+        [np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))]
+    )
+    found = degrees_to_teacher(Cloud(signs, w), teacher)
+    np.testing.assert_allclose(found, [0, 10, 0, 120, 50, 180, 180], atol=1e-5)
+    longer = Cloud(5 * teacher.a, teacher.w * [[1], [2], [3]])
+    np.testing.assert_allclose(degrees_to_teacher(Cloud(signs, w), longer), found, atol=1e-5)
+
+
+def test_degrees_to_a_teacher_need_directions():
+    teacher, still = plane_teacher(), Cloud([1.0], [[0.0, 0.0]])
+    with pytest.raises(ValueError, match=r"^cloud: expected inner weights that are not zero"):
+        degrees_to_teacher(still, teacher)
+    with pytest.raises(ValueError, match=r"^teacher: expected inner weights that are not zero"):
+        degrees_to_teacher(teacher, still)
+    with pytest.raises(ValueError, match=r"^teacher: expected inner weights of 1 entries, got 2"):
+        degrees_to_teacher(Cloud([1.0], [[1.0]]), teacher)
 
 
 def test_bad_teachers_are_refused():

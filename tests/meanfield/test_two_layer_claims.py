@@ -143,7 +143,7 @@ def test_the_risk_is_never_convex_in_the_particles(kind, seed):
 
 
 @pytest.mark.claim("RS-04", counterexample=True)
-def test_permuted_minimisers_are_minimisers_and_their_mean_is_none():
+def test_permuted_minimizers_are_minimizers_and_their_mean_is_none():
     x = np.random.default_rng(0).standard_normal((50, 2))
     best = Cloud([1.0, -1.0], [[1.0, 0.0], [0.0, 1.0]])
     task = Regression(x, predict(best, x))
@@ -190,12 +190,15 @@ def convex(seed=0, d=4, alpha=0.2):
 
 @pytest.mark.claim("RS-05", counterexample=True)
 def test_the_printed_right_side_is_too_small():
-    # f = x^2 / 2 with L = 2, from 8: f after one step is 8, the right side -2, its length 2.
-    x0 = 8.0
-    x1 = x0 - x0 / 2
-    assert x1**2 / 2 == 8
-    assert (1 - 1 / 2) * (x1 - x0) == -2
-    assert x1**2 / 2 <= (1 - 1 / 2) * x0**2 / 2
+    # f = x^2 / 2 + 2 y^2 with the best constants, from (8, 0): f after one step is 18, and the
+    # right side, read as a length, 3/2.
+    curvature, start_at = np.array([1.0, 4.0]), np.array([8.0, 0.0])
+    alpha, L = curvature.min(), curvature.max()
+    after = start_at - curvature * start_at / L
+    value, before = curvature @ after**2 / 2, curvature @ start_at**2 / 2
+    assert value == 18
+    assert (1 - alpha / L) * np.linalg.norm(after - start_at) == 1.5
+    assert value <= (1 - alpha / L) * before
 
 
 @pytest.mark.claim("RS-05")
@@ -229,7 +232,8 @@ def test_strictly_convex_is_not_enough():
     theta, t = 1.0, 0
     for t in range(1, 1001):
         theta = theta - 4 * theta**3 / 12  # L = 12 on [-1, 1]
-        assert (1 + 5 * t / 4) ** -2 < theta**4 < (1 + 2 * t / 3) ** -2
+        low, high = (1 + 5 * t / 4) ** -2, (1 + 2 * t / 3) ** -2
+        assert low * (1 - 1e-10) <= theta**4 <= high  # equal to low at t = 1
     assert theta**4 == pytest.approx(2.2e-6, rel=0.02)
     # Any factor below 1 would have beaten the lower bound.
     t = np.arange(1, 10**5)
@@ -281,11 +285,19 @@ def test_the_gradient_bounds_the_excess(seed):
 @pytest.mark.claim("RS-09")
 @pytest.mark.parametrize("seed", range(3))
 def test_each_step_gains_the_square_of_the_gradient(seed):
-    value, gradient, L, alpha, _ = convex(seed)
-    assert alpha <= L
-    for t in np.random.default_rng(seed).standard_normal((200, 4)):
+    value, gradient, L, alpha, best = convex(seed)
+    rng = np.random.default_rng(seed)
+    for t, other in rng.standard_normal((200, 2, 4)):
         slope = gradient(t)
         assert value(t - slope / L) <= value(t) - slope @ slope / (2 * L)
+        # alpha <= L: the slope of the gradient along a segment is between the two.
+        change = (gradient(other) - slope) @ (other - t) / np.sum((other - t) ** 2)
+        assert alpha < change < L
+    t, steps = 3 * rng.standard_normal(4), math.ceil(math.log(1e-10) / math.log(1 - alpha / L))
+    excess = value(t) - best
+    for _ in range(steps):
+        t = t - gradient(t) / L
+    assert -1e-13 < value(t) - best < 1e-10 * excess + 1e-13
 
 
 # --- RS-10 to RS-15: the flow
@@ -464,6 +476,23 @@ def test_it_may_rise_while_the_training_error_falls():
 
 
 @pytest.mark.claim("RS-16")
+@pytest.mark.parametrize("seed", range(3))
+def test_with_the_best_scale_it_lies_between_zero_and_one(seed):
+    cloud, task = draw(seed)
+    f, y = predict(cloud, task.x), task.y
+    scale = (f @ y) / (f @ f)
+    cosine = (f @ y) / (np.linalg.norm(f) * np.linalg.norm(y))
+    least = relative_error(scale * f, y)
+    assert least == pytest.approx(1 - cosine**2, rel=1e-12)
+    assert 0 <= least <= 1
+    for factor in (-1.0, 0.5, 0.9, 1.1, 3.0):
+        assert relative_error(factor * scale * f, y) >= least
+    # A scale from other points promises nothing: the same line, fitted on one point.
+    wrong = max(np.abs(y / f)) * 3
+    assert relative_error(wrong * f, y) > 1
+
+
+@pytest.mark.claim("RS-16")
 def test_it_is_nonnegative_zero_for_the_target_and_one_for_the_network_zero():
     cloud, task = draw(decay=0.0)
     y = predict(cloud, task.x)
@@ -472,5 +501,5 @@ def test_it_is_nonnegative_zero_for_the_target_and_one_for_the_network_zero():
     for seed in range(5):
         other, _ = draw(seed + 1)
         f = predict(other, task.x)
-        upper = (1 + np.linalg.norm(f) / np.linalg.norm(y)) ** 2
-        assert 0 < relative_error(f, y) <= upper
+        ratio = np.linalg.norm(f) / np.linalg.norm(y)
+        assert (1 - ratio) ** 2 < relative_error(f, y) < (1 + ratio) ** 2

@@ -20,6 +20,7 @@ from openblackbox.optional import needed_by
 __all__ = ["velocity_blocked"]
 
 ENTRIES = 1 << 19  # inner products held at one time: 2 MiB of float32
+GROUPS = 64  # partial sums of f, whatever the number of blocks
 
 
 def velocity_blocked(cloud, task, *, block=None, workers=1, device=None):
@@ -52,8 +53,8 @@ def velocity_blocked(cloud, task, *, block=None, workers=1, device=None):
     Raises
     ------
     ValueError
-        Particles and points of different dimensions, another activation, or a block or a number of
-        workers that is not positive.
+        Particles and points of different dimensions, another activation, a block or a number of
+        workers that is not positive, or a device that torch does not have.
     ImportError
         A device is named and torch is not installed.
 
@@ -64,8 +65,9 @@ def velocity_blocked(cloud, task, *, block=None, workers=1, device=None):
     :math:`g_j` by a product of the signs with the matrix of the :math:`r_i x_i`.
 
     Cost: two matrix products, 4 n m d operations, as in `velocity`, and no others of that order.
-    Memory besides cloud and result: the signs as bits, n m / 8 bytes, the block, and f. With torch
-    they are n m bytes. The result does not depend on `workers`.
+    Memory besides cloud and result: the signs as bits, n m / 8 bytes, a block for each worker, and
+    at most 64 partial sums of f. With torch the signs are n m bytes. The result does not depend on
+    `workers`.
 
     Defined in the chapter Two-layer networks as particles.
 
@@ -108,7 +110,8 @@ def _pull_numpy(a, w, x, y, parts, workers):
     """Return the vectors -(2/n) g_j, shape (m, d)."""
     n, size = len(x), parts[0].stop
     signs = [None] * len(parts)
-    even = np.empty((len(parts), n), x.dtype)  # the parts of sum_j a_j |w_j . x_i|
+    groups = np.array_split(np.arange(len(parts)), min(len(parts), GROUPS))
+    even = np.zeros((len(groups), n), x.dtype)  # the parts of sum_j a_j |w_j . x_i|
     pull = np.empty_like(w)
     table = BITS.astype(x.dtype)
     columns = np.ascontiguousarray(x.T)
@@ -116,11 +119,12 @@ def _pull_numpy(a, w, x, y, parts, workers):
     def forward(first):
         """Fill `signs` and `even` for every block of one worker."""
         inner, positive = np.empty((size, n), x.dtype), np.empty((size, n), bool)
-        for k in range(first, len(parts), workers):
-            rows = w[parts[k]]
-            h = np.matmul(rows, columns, out=inner[: len(rows)])
-            signs[k] = np.packbits(np.greater(h, 0, out=positive[: len(rows)]))
-            np.matmul(a[parts[k]], np.abs(h, out=h), out=even[k])
+        for g in range(first, len(groups), workers):
+            for k in groups[g]:
+                rows = w[parts[k]]
+                h = np.matmul(rows, columns, out=inner[: len(rows)])
+                signs[k] = np.packbits(np.greater(h, 0, out=positive[: len(rows)]))
+                even[g] += a[parts[k]] @ np.abs(h, out=h)
 
     def backward(first):
         """Fill `pull` for every block of one worker."""
@@ -151,6 +155,10 @@ def _pull_torch(a, w, x, y, parts, device):
     """Return the vectors -(2/n) g_j, shape (m, d), computed by torch."""
     with needed_by("velocity_blocked", "torch", hint=", or pip install 'openblackbox[book]'"):
         import torch
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # the latter: torch built without CUDA
+        raise ValueError(f"device: expected a device of torch, got {device!r}: {error}") from error
     a, w, x, y = (torch.tensor(array, device=device) for array in (a, w, x, y))
     signs, f = [], torch.zeros_like(y)
     for part in parts:

@@ -5,7 +5,7 @@ import numpy as np
 from openblackbox.arguments import choice, generator, integer, number, real_array
 from openblackbox.meanfield.particles import Cloud
 
-__all__ = ["STARTS", "plane_teacher", "start"]
+__all__ = ["STARTS", "degrees_to_teacher", "plane_teacher", "start"]
 
 STARTS = ("balanced", "one-sided", "gaussian")
 
@@ -40,8 +40,9 @@ def start(kind, *, m, d, rng, scale=1.0):
 
     Notes
     -----
-    The support of the law of "balanced" separates the cones :math:`a > \|w\|` and
-    :math:`a < -\|w\|` of parameter space; that of "one-sided" does not.
+    Without decay the flow of ReLU keeps the particles of "balanced" and "one-sided" balanced,
+    :math:`|a| = \|w\|`, and the sign of a changes on none of them. So a cloud of "one-sided" has no
+    particle with a negative outer weight, at any time.
 
     Defined in the chapter Two-layer networks as particles.
 
@@ -100,3 +101,50 @@ def plane_teacher(degrees=(10, 130, 250), signs=(1, -1, 1)):
     if len(signs) != len(angles):
         raise ValueError(f"signs: expected {len(angles)} of them, one per angle, got {len(signs)}")
     return Cloud(signs, np.column_stack([np.cos(angles), np.sin(angles)]))
+
+
+def degrees_to_teacher(cloud, teacher):
+    r"""Measure how far each particle is from the nearest neuron of a teacher of its own sign.
+
+    .. math:: \min \Big\{ \arccos \frac{w_j \cdot w^*_k}{\|w_j\|\,\|w^*_k\|} :
+              a_j a^*_k > 0 \Big\}
+
+    Parameters
+    ----------
+    cloud : Cloud
+        The particles; no :math:`w_j` is zero.
+    teacher : Cloud
+        The neurons :math:`(a^*_k, w^*_k)`; no :math:`w^*_k` is zero.
+
+    Returns
+    -------
+    numpy.ndarray, shape (m,)
+        Angles in degrees, from 0 to 180; 180 also where no neuron has the sign.
+
+    Raises
+    ------
+    ValueError
+        Clouds of different dimensions, or an inner weight that is zero.
+
+    Notes
+    -----
+    Defined in the chapter Two-layer networks as particles.
+
+    Examples
+    --------
+    >>> from openblackbox.meanfield.particles import Cloud
+    >>> from openblackbox.meanfield.starts import degrees_to_teacher, plane_teacher
+    >>> cloud = Cloud([2.0, -1.0], [[1.0, 0.0], [0.0, 3.0]])
+    >>> degrees_to_teacher(cloud, plane_teacher((30, 120, 200), (1, -1, -1))).round(6)
+    array([30., 30.])
+    """
+    if cloud.d != teacher.d:
+        raise ValueError(f"teacher: expected inner weights of {cloud.d} entries, got {teacher.d}")
+    units = []
+    for name, one in (("cloud", cloud), ("teacher", teacher)):
+        norms = np.linalg.norm(one.w, axis=1, keepdims=True)
+        if not norms.all():
+            raise ValueError(f"{name}: expected inner weights that are not zero")
+        units.append(one.w / norms)
+    cosines = np.where(np.outer(cloud.a, teacher.a) > 0, units[0] @ units[1].T, -1)
+    return np.rad2deg(np.arccos(np.clip(cosines.max(axis=1), -1, 1)))
