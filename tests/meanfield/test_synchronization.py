@@ -61,6 +61,7 @@ def test_enumeration(s, m, p, cyclic):
         assert found.shift == shift_cost(rows).cost
         interval = synchronization_cost(rows, cyclic=cyclic, exact_up_to=0)
         assert not interval.exact
+        assert interval.shift == found.shift
         assert interval.lower <= expected * (1 + 1e-12)
         assert expected <= interval.upper * (1 + 1e-12)
         assert defined(rows, interval.permutation) == pytest.approx(interval.upper, rel=1e-12)
