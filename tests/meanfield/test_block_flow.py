@@ -147,6 +147,11 @@ def test_what_is_refused():
         block_velocity(network, Regression(task.x, task.y, decay=0.1))
     with pytest.raises(ValueError, match="network: expected directions of length 1"):
         sphere_velocity(network, task)
+    nearly = (BlockNetwork([1.0], [[1 + e]], [[[1.0]]]) for e in (0.9995e-9, 1.0005e-9))
+    point = Regression([[1.0]], [0.5])
+    assert sphere_velocity(next(nearly), point).a[0] == pytest.approx(-1.0, rel=1e-8)
+    with pytest.raises(ValueError, match="network: expected directions of length 1"):
+        sphere_velocity(next(nearly), point)
     with pytest.raises(ValueError, match="positive length"):
         on_spheres(BlockNetwork([1.0], [[0.0]], [[[1.0]]]))
     with pytest.raises(ValueError, match="space"):
