@@ -108,7 +108,7 @@ def test_the_absolute_loss_against_a_linear_program():
     assert peer.fun == pytest.approx(fit.risk, abs=2e-7)
 
 
-@pytest.mark.parametrize("seed", [304, 2, 7])
+@pytest.mark.parametrize("seed", range(3))
 def test_the_absolute_loss_does_not_stall(seed):
     # With the merged neurons alone in the linear program, the gap stays above 1e-3 for seed 2.
     X, y = draw_task(100, rng=np.random.default_rng(seed))
