@@ -8,6 +8,8 @@ The tables of the book are made by::
         --out book/data/synchronized-strong.csv
     python -m openblackbox.study openblackbox.meanfield.training_study:OTHERS
         --out book/data/synchronized-others.csv
+    python -m openblackbox.study openblackbox.meanfield.training_study:FLAT
+        --out book/data/synchronized-flat.csv
 """
 
 import numpy as np
@@ -17,7 +19,16 @@ from openblackbox.meanfield.teacher_task import best_constant, make_student, mak
 from openblackbox.meanfield.training import train
 from openblackbox.study import Study
 
-__all__ = ["LEARNERS", "OTHERS", "STRONG", "STUDY", "TIMES", "task_of_seed", "train_learner"]
+__all__ = [
+    "FLAT",
+    "LEARNERS",
+    "OTHERS",
+    "STRONG",
+    "STUDY",
+    "TIMES",
+    "task_of_seed",
+    "train_learner",
+]
 
 LEARNERS = {
     "two-layer": ("two-layer", 0.0),
@@ -152,15 +163,20 @@ STRONG = Study(
 )
 """The last learner, on the same teachers."""
 
+FOUR = ["two-layer", "hard", "unsynchronized", "soft .03"]
+
 OTHERS = Study(
-    "students of other teachers",
+    "students of blocks",
     train_learner,
-    {
-        "teacher": ["blocks", "two-layer"],
-        "decay": [0.03],
-        "seed": range(5),
-        "learner": ["two-layer", "hard", "unsynchronized", "soft .03"],
-    },
+    {"teacher": ["blocks"], "decay": [0.03], "seed": range(5), "learner": FOUR},
     RESULTS,
 )
-"""Four learners on teachers of the two other kinds."""
+"""Four learners on teachers whose blocks share nothing."""
+
+FLAT = Study(
+    "students of two layers",
+    train_learner,
+    {"teacher": ["two-layer"], "decay": [0.03], "seed": range(3), "learner": FOUR},
+    RESULTS,
+)
+"""The same on teachers with two layers."""
