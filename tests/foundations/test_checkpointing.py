@@ -154,3 +154,9 @@ def test_a_chain_without_layers_is_its_input():
     x = Node(2.0)
     assert chain(layer, x, []) is x
     assert chain(layer, x, [], segment=3) is x
+
+
+def test_what_is_measured_is_returned_as_it_is():
+    x = Node(np.array([1.5, -2.5]))
+    memory = measure_memory(lambda: (x * x).value)
+    assert memory.result.tolist() == [2.25, 6.25]
