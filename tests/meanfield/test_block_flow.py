@@ -100,6 +100,23 @@ def test_the_risk_falls_at_the_rate_of_the_squared_velocities(space):
     assert 2 * quotients[1] - quotients[0] == pytest.approx(rate, rel=1e-5)
 
 
+def test_with_decay_the_risk_falls_at_the_rate_of_the_squared_velocities_too():
+    # Two blocks with a = 0: one is held there by the decay, the other is set free.
+    network, task = draw("tanh", decay=0.05)
+    network = on_spheres(network)
+    network = BlockNetwork(network.a * [0, 1, 0, 1], network.u, network.w)
+    prices = np.abs(sphere_velocity(network, Regression(task.x, task.y, activation="tanh")).a)
+    decay = (prices[0] + prices[2]) / 2
+    task = Regression(task.x, task.y, decay=decay, activation="tanh")
+    moved = sphere_velocity(network, task)
+    assert (moved.a[[0, 2]] == 0).sum() == 1
+    rate = -np.mean(moved.a**2 + np.sum(moved.u**2, axis=1) + np.sum(moved.w**2, axis=(1, 2)))
+    quotients = [
+        np.diff(run_blocks(network, task, step=tau, steps=1).risks)[0] / tau for tau in (1e-4, 5e-5)
+    ]
+    assert 2 * quotients[1] - quotients[0] == pytest.approx(rate, rel=1e-5)
+
+
 def test_the_path_records_what_it_says():
     network, task = draw("tanh", decay=0.1)
     path = run_blocks(on_spheres(network), task, step=0.05, steps=7, every=3)
