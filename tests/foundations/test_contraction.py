@@ -136,6 +136,7 @@ def test_the_search_returns_the_first_of_the_largest():
     ratio = lambda T: contraction_sides(T, np.abs, absolute=True).ratio  # noqa: E731
     first = next(T for T in subsets if ratio(T) > 1.33)
     assert np.array_equal(best.vectors, first)
+    assert (best.before, best.after) == (1.5, 2.0)  # the frustrated triangle
     # Ratios that differ by rounding only do not displace the first.
     thirds = [[1 / 3, 0], [0.1, 0], [0.7, 0]]
     assert largest_ratio(thirds, size=1).vectors.tolist() == [[1 / 3, 0]]
