@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from openblackbox.meanfield.assignment import assignment_cost
+from openblackbox.meanfield.merging import cycle_labels
 from openblackbox.meanfield.multimarginal import pairwise_w2
 from openblackbox.meanfield.synchronization import (
     permutation_cost,
@@ -122,6 +123,90 @@ def test_other_shifts_do_not():
     assert min(general(rows, sigma, additive) for sigma in orders(2)) == 0
     other = additive | {(0, 2): 1}
     assert min(general(rows, sigma, other) for sigma in orders(2)) == 1
+
+
+# --- RS-67: the problem is hard
+
+
+def free_matrices(first, second, *, s=3):
+    """Rows with u1.u2 = -first, u1.u3 = -second, and all other products 0."""
+    unit, nil = np.eye(len(first)), np.zeros(first.shape)
+    rows = np.zeros((s, len(first), 2 * len(first)))
+    pairs = [(unit, unit), (-first.T, nil), (nil, -second.T)][:s]
+    for row, pair in zip(rows, pairs, strict=False):
+        row[:] = np.hstack(pair)
+    return rows
+
+
+def free_part(rows, **options):
+    """The least sum of entries of the two matrices, from the synchronization cost."""
+    s, m, _ = rows.shape
+    cost = synchronization_cost(rows, exact_up_to=9, **options).upper
+    return (m * cost - (s - 1) * (rows**2).sum()) / 2
+
+
+def zeros_at(m, places):
+    matrix = np.ones((m, m))
+    for place in places:
+        matrix[place] = 0
+    return matrix
+
+
+@pytest.mark.claim("RS-67")
+@pytest.mark.parametrize("s", [3, 4])
+@pytest.mark.parametrize("cyclic", [False, True])
+def test_two_matrices_are_free(s, cyclic):
+    first, second = np.random.default_rng(s).integers(0, 2, (2, 5, 5))
+    least = min(
+        sum(first[i, order[i]] + second[i, order[order[i]]] for i in range(5))
+        for order in orders(5)
+        if not cyclic or cycle_labels(np.array(order)).max() == 0
+    )
+    rows = free_matrices(first, second, s=s)
+    assert free_part(rows, cyclic=cyclic) == pytest.approx(least, abs=1e-9)
+
+
+@pytest.mark.claim("RS-67")
+@pytest.mark.parametrize(
+    "triples",
+    [
+        [(0, 0, 0), (1, 1, 1)],
+        [(0, 1, 0), (1, 0, 1)],
+        [(0, 0, 0), (1, 1, 0)],
+        [(0, 0, 0), (0, 1, 1)],
+        [(0, 0, 0), (1, 0, 1)],
+        [(0, 0, 0), (1, 1, 0), (0, 0, 1)],
+        [(0, 0, 0), (1, 1, 0), (0, 1, 1)],
+    ],
+)
+def test_a_matching_of_triples(triples):
+    """The cost is at its least value exactly if some triples contain each element once."""
+    q = 2
+    x, y, z = np.arange(3 * q).reshape(3, q)
+    m, t = 3 * q + len(triples), 3 * q + np.arange(len(triples))
+    first = [*itertools.product(y, z), *itertools.product(z, x)]
+    second = [*itertools.product(x, y), *itertools.product(y, x), *itertools.product(z, t)]
+    for name, (a, b, c) in zip(t, triples, strict=True):
+        first += [(x[a], name), (name, y[b]), (name, name)]
+        second += [(name, name), (name, z[c])]
+    matched = any(
+        all({triple[k] for triple in chosen} == {0, 1} for k in range(3))
+        for chosen in itertools.combinations(triples, q)
+    )
+    least = free_part(free_matrices(zeros_at(m, first), zeros_at(m, second)))
+    assert (least < 0.5) == matched
+    assert least == pytest.approx(round(least), abs=1e-9)
+
+
+@pytest.mark.claim("RS-67")
+@pytest.mark.parametrize("s", [2, 3])
+@pytest.mark.parametrize("arcs, circuit", [("01 12 23 30", True), ("01 12 20 33", False)])
+def test_a_circuit_of_a_graph(arcs, circuit, s):
+    first = zeros_at(4, [(int(arc[0]), int(arc[1])) for arc in arcs.split()])
+    rows = free_matrices(first, np.zeros((4, 4)), s=s)
+    least = free_part(rows, cyclic=True)
+    assert (least < 0.5) == circuit
+    assert free_part(rows) == pytest.approx(0, abs=1e-9)
 
 
 # --- RS-68, RS-69: two rows agree

@@ -69,6 +69,30 @@ def test_hexagon():
     assert (bounds.lower, bounds.upper) == pytest.approx((3, 5), rel=1e-12)
 
 
+def polygon(s, m):
+    angles = 2 * np.pi * np.arange(s * m) / (s * m)
+    corners = np.column_stack([np.cos(angles), np.sin(angles)])
+    return np.stack([corners[k::s] for k in range(s)])
+
+
+@pytest.mark.parametrize("m", [2, 3, 5, 12])
+def test_polygons_of_three_rows(m):
+    """The ratio of M and S is known, and it tends to 2."""
+    rows = polygon(3, m)
+    ratio = multimarginal_cost(rows).lower / (pairwise_w2(rows).sum() / 2)
+    assert ratio == pytest.approx((2 + 4 * np.cos(np.pi / (3 * m)) ** 2) / 3, rel=1e-8)
+
+
+def test_five_rows_and_copies_of_rows():
+    rows = polygon(5, 5)
+    ratio = multimarginal_cost(rows).lower / (pairwise_w2(rows).sum() / 2)
+    assert 1.9 < ratio < 2
+    once, twice = polygon(3, 2), np.repeat(polygon(3, 2), 2, axis=0)
+    assert multimarginal_cost(twice).lower == pytest.approx(
+        4 * multimarginal_cost(once).lower, rel=1e-8
+    )
+
+
 @pytest.mark.parametrize("s, m", [(3, 4), (4, 5), (5, 3)])
 def test_the_line(s, m):
     rows = drawn(s, m, 1)
