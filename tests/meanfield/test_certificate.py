@@ -160,6 +160,22 @@ def test_above_rank_three_the_bound_is_weaker_and_says_so():
         certify(deep, wide)
 
 
+@pytest.mark.parametrize("p", [(4.0, 1.0, 1.0, 1.0), (1.0, 2.0, 3.0, 4.0, 5.0)])
+def test_above_rank_three_a_minimizer_can_keep_a_gap(p):
+    # Orthonormal points, p >= 0: sum p_i (u_i)_+ <= |p|, with equality at u = p / |p|.
+    p, n = np.array(p), len(p)
+    size = np.linalg.norm(p)
+    best = Cloud([-1.0], p[None] / size)
+    task = Regression(np.eye(n), predict(best, np.eye(n)) - p, decay=2 * size / n)
+    found = certify(best, task, rng=np.random.default_rng(0))
+    optimum = size**2 / n + 2 * size / n
+    assert found.risk == pytest.approx(optimum, rel=1e-13)
+    assert not found.exact
+    assert found.supremum > 1.01 * task.decay
+    assert found.scale == pytest.approx(task.decay / found.supremum, rel=1e-12)
+    assert 0.9 * optimum < found.lower < 0.999 * optimum
+
+
 def test_the_supremum_is_where_the_first_variation_is_smallest():
     # min over balanced unit particles of Psi is decay - s.
     cloud, task = draw(4)

@@ -113,6 +113,18 @@ def test_where_a_stuck_cloud_could_grow_there_is_no_particle(seed):
     assert first_variation(unit, end, task).min() > -0.02 * task.decay
 
 
+@pytest.mark.claim("RS-27")
+@pytest.mark.parametrize("seed", [0, 3, 5])
+def test_clouds_with_decay_come_to_rest(seed):
+    task = draw_problem(seed)
+    first = start("balanced", m=4, d=2, rng=np.random.default_rng([seed, 1, 4]))
+    path = run_balanced(first, task, step=0.1, steps=6000, every=1500)
+    theta = np.stack([path.cloud(k).theta for k in range(5)])
+    moves = np.linalg.norm(np.diff(theta, axis=0), axis=(1, 2))
+    assert np.all(np.diff(moves) < 0)
+    assert moves[-1] < 0.05 * moves[0]
+
+
 @pytest.mark.claim("RS-28")
 def test_without_optimality_the_limits_in_t_and_m_do_not_commute():
     task = Regression([[1.0]], [1.0])
