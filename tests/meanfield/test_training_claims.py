@@ -186,7 +186,12 @@ def test_the_path_norm_is_what_the_students_of_the_book_pay(task):
 
 @pytest.mark.claim("RS-85", counterexample=True)
 def test_lines_that_stop_the_program():
-    for line in ("lambda = 0.1", "Labelisation_3 = Lambda x : x"):
+    # The labels of the last cell, with a small letter: one bracket too few, some too many.
+    labels = (
+        "Labelisation_3 = lambda x : np.array([(1/m)*np.sum([a[j]*relu(np.dot(u[j],"
+        "np.array([relu(np.dot(W[j][k],x[i])) for k in range(s))])])])])"
+    )
+    for line in ("lambda = 0.1", "Labelisation_3 = Lambda x : x", labels):
         with pytest.raises(SyntaxError):
             compile(line, "cell", "exec")
     for start in (nn.init.kaiming_normal_, nn.init.normal_):
@@ -254,7 +259,7 @@ def test_teachers_of_their_own_rank_the_models(table):
     columns.append(errors(table, "soft .003", "hard"))
     columns = np.array(columns)
     # The same learner, on another teacher, moves by more than learners differ on one.
-    assert columns[2].std(ddof=1) > 5 * np.abs(columns[1] - columns[2]).mean()
+    assert columns[2].std(ddof=1) > 10 * np.abs(columns[1] - columns[2]).mean()
     picks = list(product(range(5), repeat=4))
     first = [np.argmin(columns[range(4), pick]) for pick in picks]
     shares = np.bincount(first, minlength=4) / len(picks)
@@ -268,6 +273,8 @@ def test_hard_and_unsynchronized_cannot_be_told_apart_on_five_pairs(table):
     assert found.low < 0 < found.high
     assert found.p > 0.5
     assert abs(found.mean) < found.error < 0.004
+    quotient = paired_difference(np.log(hard), np.log(free))
+    np.testing.assert_allclose(np.exp([quotient.low, quotient.high]), [0.93, 1.073], atol=0.001)
     # Worse by more than a percent somewhere, and better somewhere else.
     assert (hard > 1.01 * free).any()
     assert (hard < 0.99 * free).any()
@@ -281,6 +288,8 @@ def test_soft_is_near_unsynchronized(table):
         assert found.low < 0 < found.high
         assert abs(found.mean) < 0.0015
         assert found.error < 0.004
+        found = paired_difference(np.log(errors(table, name, "hard")), np.log(free))
+        assert np.log(0.94) < found.low < 0 < found.high < np.log(1.09)
     assert (two > free).all()
 
 

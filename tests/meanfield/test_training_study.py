@@ -41,7 +41,7 @@ def test_the_tables_are_those_of_the_studies(name):
         ("synchronized-training.csv", ("hard", 1, "ring")),
         ("synchronized-training.csv", ("hard", 2, "soft .003")),
         ("synchronized-strong.csv", ("hard", 4, "soft 1")),
-        ("synchronized-flat.csv", ("two-layer", 2, "hard")),
+        ("synchronized-flat.csv", ("two-layer", 4, "hard")),
         ("synchronized-others.csv", ("blocks", 0, "two-layer")),
     ],
 )

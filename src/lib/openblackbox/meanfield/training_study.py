@@ -176,7 +176,7 @@ OTHERS = Study(
 FLAT = Study(
     "students of two layers",
     train_learner,
-    {"teacher": ["two-layer"], "decay": [0.03], "seed": range(3), "learner": FOUR},
+    {"teacher": ["two-layer"], "decay": [0.03], "seed": range(5), "learner": FOUR},
     RESULTS,
 )
 """The same on teachers with two layers."""
