@@ -65,6 +65,18 @@ def test_counting_by_brute_force():
     assert bound == pytest.approx(2 * 16 * moved, rel=1e-12)
 
 
+@pytest.mark.parametrize("depth", [1, 2, 3, 10])
+def test_points_beside_a_face_are_in_the_right_cubes(depth):
+    # two points of one smallest cube, one of them just inside a face: nothing is left over
+    side = 2.0**-depth
+    for first, second in ((0.9999 * side, 0.5 * side), (1 - side, 1 - 0.5 * side)):
+        bound = dyadic_bound([[first]], [[second]], corner=[0.0], side=1.0, depth=depth)
+        assert bound == pytest.approx(4.0**-depth, rel=1e-14)
+    # on the two sides of the middle: all is left over until the last step
+    apart = dyadic_bound([[0.4999]], [[0.5]], corner=[0.0], side=1.0, depth=depth)
+    assert apart == pytest.approx(1.0, rel=1e-14)
+
+
 def test_counting_by_hand_and_equal_clouds():
     opposite = dyadic_bound([[0.0, 0.0]], [[0.5, 0.9]], corner=[0, 0], side=1, depth=3)
     assert opposite == pytest.approx(2.0, rel=1e-15)
@@ -91,6 +103,8 @@ def test_the_mean_bound_by_hand():
     assert dyadic_mean_bound(4, dimension=2, side=1.0) == pytest.approx(1.5, rel=1e-15)
     # D = 6, m = 64: J = 0 gives 1, J = 1 gives 1/4 + 2/8 * 2 = 3/4, J = 2 more than 1
     assert dyadic_mean_bound(64, dimension=6, side=1.0) == pytest.approx(4.5, rel=1e-15)
+    # D = 6, m = 1: J = 0 is best, the whole cube
+    assert dyadic_mean_bound(1, dimension=6, side=1.0) == pytest.approx(6.0, rel=1e-15)
 
 
 @pytest.mark.parametrize("dimension, slope", [(1, -0.5), (3, -0.5), (6, -1 / 3), (10, -0.2)])

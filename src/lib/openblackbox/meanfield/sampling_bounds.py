@@ -94,7 +94,7 @@ def dyadic_bound(u, v, *, corner, side, depth):
     Notes
     -----
     Mass is matched inside the smallest cubes first; what is left over inside those twice as large,
-    and so on. Cost: (m + M) J p.
+    and so on. Cost: (m + M) J p, times a logarithm for the sorting.
 
     Defined in the chapter Many particles.
 
