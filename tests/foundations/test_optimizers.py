@@ -55,7 +55,8 @@ def test_steps_are_those_of_torch(name):
 def test_plain_steps_leave_the_memory_alone():
     before = State(np.ones(2), np.array([0.5, -2.0]), np.array([3.0, 4.0]), 7)
     after = sgd(before, [1.0, -1.0], rate=0.5)
-    assert after.theta.tolist() == [0.5, 1.5] and after.count == 8
+    assert after.theta.tolist() == [0.5, 1.5]
+    assert after.count == 8
     assert np.array_equal(after.first, before.first)
     assert np.array_equal(after.second, before.second)
 
