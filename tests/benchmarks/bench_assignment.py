@@ -22,7 +22,7 @@ from book_tools.bench import median_seconds
 
 SIZES = (50, 200, 1000, 4000)
 DIMENSIONS = (2, 100)
-SHAPED = (1000,)
+SHAPED = (50, 1000)
 """Sizes for which all kinds are measured; elsewhere independent clouds alone."""
 
 

@@ -109,6 +109,21 @@ def test_invariances(method):
     assert moved == pytest.approx(cost + extra, rel=1e-12)
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("m, p", [(20, 2), (20, 30), (230, 3)])
+def test_what_is_far_too_large_or_small(m, p, method):
+    """The permutation is that of the shifted and scaled clouds, whatever way the costs take."""
+    u, v = clouds(m, p)
+    sigma = assignment_cost(u, v, method=method).permutation
+    for a, b in ((1e-120, 1e-120), (1e150, 1e150), (1e-90, 1e90), (1e-158, 1e-158)):
+        assert np.array_equal(assignment_cost(a * u, b * v, method=method).permutation, sigma)
+    assert np.array_equal(assignment_cost(u + 1e7, v - 1e7, method=method).permutation, sigma)
+    order = np.random.default_rng(3).permutation(m)
+    same = assignment_cost(1e200 * u, 1e200 * u[order], method=method)
+    assert same.cost == 0
+    assert np.array_equal(order[same.permutation], np.arange(m))
+
+
 def test_linear_images_of_a_cloud():
     """The optimal map from a cloud to its image under a positive definite matrix is the matrix."""
     u, _ = clouds(300, 3)

@@ -9,6 +9,7 @@ from openblackbox.meanfield.assignment import assignment_cost
 from openblackbox.meanfield.cyclic import cyclic_cost
 from openblackbox.meanfield.merging import cycle_labels, gap_bounds
 from openblackbox.meanfield.trees import spanning_tree
+from scipy.optimize import linear_sum_assignment
 
 LINE = np.array([[0.0], [1.0], [3.0]])
 
@@ -129,9 +130,10 @@ def test_the_printed_factor_makes_the_cost_vanish():
     rng = np.random.default_rng(3)
     for m in (10, 100, 1000):
         u, v = rng.uniform(size=(2, m, 1)) + [[[0]], [[1]]]
-        true = assignment_cost(u, v).cost
-        assert 0.4 < true < 1.7  # near 1, the squared distance of the laws
-        assert true / m < 1.7 / m
+        costs = ot.dist(u, v)
+        printed = costs[linear_sum_assignment(costs)].sum() / m**2
+        assert 0.4 / m < printed < 1.7 / m  # the squared distance of the laws is 1
+        assert m * printed == pytest.approx(assignment_cost(u, v).cost, rel=1e-11)
 
 
 @pytest.mark.claim("RS-55")
@@ -191,6 +193,25 @@ def test_convexity_in_the_law():
         both, mixed = np.concatenate(pairs), np.concatenate([t * masses[0], (1 - t) * masses[1]])
         joint = ot.emd2(mixed, mixed, ot.dist(both[:, 0], both[:, 1]))
         assert joint <= t * costs[0] + (1 - t) * costs[1] + 1e-12
+
+
+@pytest.mark.claim("RS-58")
+def test_the_cost_of_the_ring_is_not_convex_in_the_law():
+    """The mean of the laws of (0, 0) and (1, 1) is the law of (0, 1); doubled, it has half of D."""
+    both, zeros, ones = (np.array(x)[:, None] for x in ([0.0, 1], [0.0, 0], [1.0, 1]))
+    assert [arranged(x, x) for x in (zeros, ones, both)] == [0, 0, 1]
+    assert arranged(np.repeat(both, 2, axis=0), np.repeat(both, 2, axis=0)) == 0.5
+    assert cyclic_cost(both, both).upper == 1
+
+
+@pytest.mark.claim("RS-57", counterexample=True)
+@pytest.mark.parametrize("m", [2, 9, 80])
+def test_weak_convergence_is_not_enough_for_the_limit(m):
+    u = np.append(np.zeros(m - 1), np.sqrt(m))[:, None]
+    found = cyclic_cost(u, u)
+    assert found.assignment == 0
+    assert found.lower <= 2 * (1 + 1e-12)
+    assert found.upper == pytest.approx(2, rel=1e-12)
 
 
 @pytest.mark.claim("RS-59", counterexample=True)

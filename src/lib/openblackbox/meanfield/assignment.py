@@ -28,8 +28,12 @@ CROWDED = 3000
 """From so many points in the plane on, augmenting paths are at risk of becoming long."""
 BALANCED_FROM = 200
 """From so many points on it pays to bring the two clouds to one shape first."""
+FEW_ENTRIES = 20
+"""Up to so many entries `cdist` is faster for small clouds than a product of matrices."""
 RIDGE = 1e-4
 """Share of the mean variance added to all variances, so that nothing is divided by zero."""
+FAR = 1e60
+"""Sums of squares between 1 / FAR and FAR are safe from overflow and underflow as they are."""
 MANY_PIVOTS = 2**40
 """A limit on pivots that is never met; with POT's own, large problems end without an optimum."""
 
@@ -89,12 +93,12 @@ def assignment_cost(u, v, *, method="auto"):
     Notes
     -----
     The cheapest permutation depends on the products :math:`u_i \cdot v_{\sigma(i)}` alone. So
-    before the m by m costs are formed, by one product of matrices, each cloud is shifted to the
-    origin; from 200 points on they are mapped by A and :math:`A^{-1}`, where
-    :math:`A^2` is the optimal map between normal laws with their covariances; and before SciPy's
-    solver starts, the smallest entry of each column is subtracted. None of this changes the order
-    of the permutations by cost, and together it saves up to nine tenths of the solver's time where
-    the clouds differ in place, size or shape.
+    before the m by m costs are formed, the clouds are shifted to one place; from 200 points on
+    they are mapped by A and :math:`A^{-1}`, where :math:`A^2` is the optimal map between normal
+    laws with their covariances; and the smallest entry of each column is subtracted. None of this
+    changes the order of the permutations by cost. It saves up to nine tenths of the solver's time
+    where the clouds differ in place, size or shape. Where they do not, this and the checks take up
+    to as long as the bare solver and its costs, some hundredths of a millisecond for 50 points.
 
     :math:`\sigma` is optimal up to rounding errors of about :math:`10^{-13}` times the square of
     the sizes of the clouds; ``cost`` is computed from the differences
@@ -193,6 +197,9 @@ def two_clouds(u, v):
 def mean_square(u, v):
     """Return the mean of the squared distances of the rows, without early overflow."""
     differences = u - v
+    total = float(np.vdot(differences, differences))
+    if 1 / FAR < total < FAR:
+        return total / len(u)
     scale = float(np.abs(differences).max())
     if scale == 0:
         return 0.0
@@ -226,19 +233,33 @@ def _costs(u, v):
     """Form a matrix of costs that has the same cheapest permutations as the squared distances.
 
     Permutations differ in the sum of the products of u_i and v_sigma(i) alone, up to constants: so
-    clouds may be shifted apart, scaled apart, and mapped by A and its inverse transpose.
+    clouds may be shifted apart, scaled apart, and mapped by A and its inverse transpose, and the
+    smallest entry of each column may be 0.
     """
+    few = len(u) < BALANCED_FROM and u.shape[1] <= FEW_ENTRIES
+    costs = cdist(u, v - (v - u).sum(axis=0) / len(u), "sqeuclidean") if few else None
+    if not few or not 1 / FAR < costs.sum() < FAR:
+        costs = _products(u, v)
+    costs -= costs.min(axis=0)
+    return costs
+
+
+def _products(u, v):
+    """Return the squared distances up to column constants, from the products of moved points."""
     u, v = _at_the_origin(u), _at_the_origin(v)
     if len(u) >= BALANCED_FROM:
         u, v = _balanced(u, v)
-    costs = u @ (-2 * v.T)
-    costs += (u**2).sum(axis=1)[:, None]
-    costs += (v**2).sum(axis=1)
+    costs = (-2 * u) @ v.T
+    costs += np.einsum("ij,ij->i", u, u)[:, None]
     return costs
 
 
 def _at_the_origin(points):
-    """Move the mean to 0 and the largest entry to 1, in steps that do not overflow."""
+    """Move the mean to 0, without overflow; scale what is so large or small that squares suffer."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        moved = points - points.sum(axis=0) / len(points)
+    if 1 / FAR < np.vdot(moved, moved) < FAR:
+        return moved
     for _ in range(2):
         points = points / (float(np.abs(points).max()) or 1.0)
         points = points - points.mean(axis=0)
@@ -277,9 +298,7 @@ def _sorted(u, v):
 
 
 def _scipy(u, v):
-    costs = _costs(u, v)
-    costs -= costs.min(axis=0)
-    return linear_sum_assignment(costs)[1]
+    return linear_sum_assignment(_costs(u, v))[1]
 
 
 def _pot(u, v):

@@ -44,9 +44,10 @@ def w2_squared_torch(u, v, *, method="pot"):
     -----
     The plan is computed without a gradient and then held fixed. Where the optimal plan is the only
     one, this is the gradient of the distance (the envelope theorem); for m = n it is
-    :math:`\nabla_{u_i} W_2^2 = \frac2m (u_i - v_{\sigma(i)})`. Where several plans are optimal the
-    function has no gradient, and one plan is taken. Both methods give the same numbers up to
-    rounding; "assignment" keeps no m by m array for the backward pass and is about twice as fast.
+    :math:`\nabla_{u_i} W_2^2 = \frac2m (u_i - v_{\sigma(i)})`. Where several plans with different
+    partners are optimal the function has no gradient, and one plan is taken. Both methods give the
+    same numbers up to rounding; "assignment" keeps no m by m array for the backward pass and is
+    about twice as fast.
 
     Defined in the chapter Synchronization of two rows.
 
