@@ -17,7 +17,7 @@ def plane(seed=0, **options):
     return Regression(x, predict(plane_teacher(), x, activation="relu"), **options)
 
 
-@pytest.mark.claim("RS-20", counterexample=True)
+@pytest.mark.claim("RS-17", counterexample=True)
 def test_with_the_printed_penalty_the_risk_has_no_lower_bound():
     task = plane(activation="tanh")
     values = []
@@ -29,7 +29,7 @@ def test_with_the_printed_penalty_the_risk_has_no_lower_bound():
     assert values[-1] == pytest.approx(np.mean(task.y**2) - 3000, rel=1e-12)
 
 
-@pytest.mark.claim("RS-20")
+@pytest.mark.claim("RS-17")
 def test_with_the_absolute_value_mass_makes_no_difference():
     # A measure of mass t, and the probability measure with a replaced by t a.
     rng = np.random.default_rng(1)
@@ -41,7 +41,7 @@ def test_with_the_absolute_value_mass_makes_no_difference():
     assert mass @ np.abs(a) == pytest.approx(mass / t @ np.abs(t * a), rel=1e-14)
 
 
-@pytest.mark.claim("RS-21")
+@pytest.mark.claim("RS-18")
 @pytest.mark.parametrize("alpha", [0.5, 0.1, 0.02])
 def test_the_differential_of_relu_is_hoelder_one_half(alpha):
     # Polar coordinates: |x|^2 has mean 2, the angle is uniform; integrate over the angle.
@@ -51,7 +51,7 @@ def test_the_differential_of_relu_is_hoelder_one_half(alpha):
     assert norm == pytest.approx(np.sqrt(2 * alpha / np.pi), rel=1e-3)
 
 
-@pytest.mark.claim("RS-22", counterexample=True)
+@pytest.mark.claim("RS-19", counterexample=True)
 def test_the_risk_is_not_convex_in_the_weights():
     x = np.random.default_rng(0).standard_normal((40, 2))
     one = Cloud([1.0, -1.0], [[1.0, 0.0], [0.0, 1.0]])
@@ -62,7 +62,7 @@ def test_the_risk_is_not_convex_in_the_weights():
     assert risk(middle, task) > 0.01
 
 
-@pytest.mark.claim("RS-22")
+@pytest.mark.claim("RS-19")
 def test_the_risk_of_functions_satisfies_the_hypothesis():
     rng = np.random.default_rng(0)
     f, g, aim = rng.standard_normal((3, 30))
@@ -74,7 +74,7 @@ def test_the_risk_of_functions_satisfies_the_hypothesis():
     assert np.sqrt(np.mean((2 * (f - aim)) ** 2)) == pytest.approx(2 * np.sqrt(R(f)), rel=1e-14)
 
 
-@pytest.mark.claim("RS-26")
+@pytest.mark.claim("RS-23")
 @pytest.mark.parametrize("decay", [0.0, 0.02])
 @pytest.mark.parametrize("m", [2, 20, 120])
 def test_from_a_one_sided_start_the_flow_stays_above_the_floor(m, decay):
@@ -89,7 +89,7 @@ def test_from_a_one_sided_start_the_flow_stays_above_the_floor(m, decay):
         assert path.risks[-1] < 1.01 * fit.lower
 
 
-@pytest.mark.claim("RS-26")
+@pytest.mark.claim("RS-23")
 @pytest.mark.parametrize("seed", range(3))
 def test_with_both_signs_it_goes_below(seed):
     task = plane(seed)
@@ -99,7 +99,7 @@ def test_with_both_signs_it_goes_below(seed):
     assert np.array_equal(np.sign(path.a[0]), np.sign(path.a[-1]))
 
 
-@pytest.mark.claim("RS-27")
+@pytest.mark.claim("RS-24")
 @pytest.mark.parametrize("seed", [0, 3, 5, 6, 9])
 def test_where_a_stuck_cloud_could_grow_there_is_no_particle(seed):
     task = draw_problem(seed)
@@ -113,7 +113,7 @@ def test_where_a_stuck_cloud_could_grow_there_is_no_particle(seed):
     assert first_variation(unit, end, task).min() > -0.02 * task.decay
 
 
-@pytest.mark.claim("RS-27")
+@pytest.mark.claim("RS-24")
 @pytest.mark.parametrize("seed", [0, 3, 5])
 def test_clouds_with_decay_come_to_rest(seed):
     task = draw_problem(seed)
@@ -125,7 +125,7 @@ def test_clouds_with_decay_come_to_rest(seed):
     assert moves[-1] < 0.05 * moves[0]
 
 
-@pytest.mark.claim("RS-28")
+@pytest.mark.claim("RS-25")
 def test_without_optimality_the_limits_in_t_and_m_do_not_commute():
     task = Regression([[1.0]], [1.0])
 
@@ -141,7 +141,7 @@ def test_without_optimality_the_limits_in_t_and_m_do_not_commute():
     assert at(10, 8.0) < 1e-6
 
 
-@pytest.mark.claim("RS-28")
+@pytest.mark.claim("RS-25")
 def test_the_risk_of_a_wide_cloud_at_a_late_time_is_small():
     # (T, m0) for one epsilon: from there on the risk stays below, as it decreases in t.
     task = plane(0)

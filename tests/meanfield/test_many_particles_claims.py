@@ -17,7 +17,7 @@ from openblackbox.meanfield.particles import Cloud, Regression, predict
 from openblackbox.meanfield.starts import start
 
 
-@pytest.mark.claim("RS-30", counterexample=True)
+@pytest.mark.claim("RS-27", counterexample=True)
 def test_a_finite_mean_length_does_not_define_the_function():
     # the mass c / k^3 at a = w = k; the tails of both sums between n and 10 n
     lengths, values = [], []
@@ -31,7 +31,7 @@ def test_a_finite_mean_length_does_not_define_the_function():
     np.testing.assert_allclose(values, np.log(10), rtol=0.01)
 
 
-@pytest.mark.claim("RS-30")
+@pytest.mark.claim("RS-27")
 def test_independent_particles_approximate_the_function_at_the_rate_one_over_m():
     rng = np.random.default_rng(0)
     law, x = start("gaussian", m=3, d=2, rng=rng), rng.standard_normal((8, 2))
@@ -41,7 +41,7 @@ def test_independent_particles_approximate_the_function_at_the_rate_one_over_m()
         assert np.mean(errors) == pytest.approx(sampling_variance(law, x) / m, rel=1e-12)
 
 
-@pytest.mark.claim("RS-30")
+@pytest.mark.claim("RS-27")
 def test_trained_particles_stay_within_the_bound():
     rng = np.random.default_rng(1)
     x = rng.standard_normal((30, 2))

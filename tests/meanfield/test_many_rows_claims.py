@@ -56,10 +56,10 @@ def total(rows):
     return pairwise_w2(rows).sum() / 2
 
 
-# --- RS-65, RS-66, RS-71: the cost and its forms
+# --- RS-51, RS-52, RS-57: the cost and its forms
 
 
-@pytest.mark.claim("RS-65")
+@pytest.mark.claim("RS-51")
 @pytest.mark.parametrize("m, p", [(2, 1), (3, 2), (4, 1), (5, 2)])
 def test_the_printed_form_is_the_cost_of_rings_in_the_order_3_1_2(m, p):
     for seed in range(3):
@@ -69,7 +69,7 @@ def test_the_printed_form_is_the_cost_of_rings_in_the_order_3_1_2(m, p):
         assert ring.upper == pytest.approx(least, rel=1e-12)
 
 
-@pytest.mark.claim("RS-66")
+@pytest.mark.claim("RS-52")
 @pytest.mark.parametrize("m, p", [(2, 1), (4, 2), (5, 1)])
 def test_the_substitution(m, p):
     """Term by term it is right, and over all permutations the second form is D."""
@@ -83,7 +83,7 @@ def test_the_substitution(m, p):
         )
 
 
-@pytest.mark.claim("RS-66", counterexample=True)
+@pytest.mark.claim("RS-52", counterexample=True)
 def test_the_minimum_over_all_permutations_is_smaller():
     same = column([0, 1], [0, 1], [0, 1])
     assert min(changed(same, sigma) for sigma in orders(2)) == 0
@@ -105,7 +105,7 @@ def general(rows, sigma, shifts):
     )
 
 
-@pytest.mark.claim("RS-71")
+@pytest.mark.claim("RS-57")
 def test_additive_shifts_give_the_cost():
     rows = drawn(4, 2, s=4)
     shifts = {(k, other): other - k for k in range(4) for other in range(4)}
@@ -115,7 +115,7 @@ def test_additive_shifts_give_the_cost():
         )
 
 
-@pytest.mark.claim("RS-71", counterexample=True)
+@pytest.mark.claim("RS-57", counterexample=True)
 def test_other_shifts_do_not():
     """Rows that agree along the orbit of an exchange, with j(1, 3) = 1 in place of 2."""
     rows = column([0, 1], [1, 0], [0, 1])
@@ -125,7 +125,7 @@ def test_other_shifts_do_not():
     assert min(general(rows, sigma, other) for sigma in orders(2)) == 1
 
 
-# --- RS-67: the problem is hard
+# --- RS-53: the problem is hard
 
 
 def free_matrices(first, second, *, s=3):
@@ -152,7 +152,7 @@ def zeros_at(m, places):
     return matrix
 
 
-@pytest.mark.claim("RS-67")
+@pytest.mark.claim("RS-53")
 @pytest.mark.parametrize("s", [3, 4])
 @pytest.mark.parametrize("cyclic", [False, True])
 def test_two_matrices_are_free(s, cyclic):
@@ -166,7 +166,7 @@ def test_two_matrices_are_free(s, cyclic):
     assert free_part(rows, cyclic=cyclic) == pytest.approx(least, abs=1e-9)
 
 
-@pytest.mark.claim("RS-67")
+@pytest.mark.claim("RS-53")
 @pytest.mark.parametrize(
     "triples",
     [
@@ -198,7 +198,7 @@ def test_a_matching_of_triples(triples):
     assert least == pytest.approx(round(least), abs=1e-9)
 
 
-@pytest.mark.claim("RS-67")
+@pytest.mark.claim("RS-53")
 @pytest.mark.parametrize("s", [2, 3])
 @pytest.mark.parametrize("arcs, circuit", [("01 12 23 30", True), ("01 12 20 33", False)])
 def test_a_circuit_of_a_graph(arcs, circuit, s):
@@ -209,11 +209,11 @@ def test_a_circuit_of_a_graph(arcs, circuit, s):
     assert free_part(rows) == pytest.approx(0, abs=1e-9)
 
 
-# --- RS-68, RS-69: two rows agree
+# --- RS-54, RS-55: two rows agree
 
 
-@pytest.mark.claim("RS-68")
-@pytest.mark.claim("RS-69")
+@pytest.mark.claim("RS-54")
+@pytest.mark.claim("RS-55")
 @pytest.mark.parametrize("m, p", [(1, 1), (4, 2), (6, 1)])
 def test_the_other_terms_coincide(m, p):
     for seed in range(4):
@@ -227,13 +227,13 @@ def test_the_other_terms_coincide(m, p):
         assert changed(rows, sigma) == pytest.approx(2 * third / m, rel=1e-12)
 
 
-@pytest.mark.claim("RS-68", counterexample=True)
+@pytest.mark.claim("RS-54", counterexample=True)
 def test_the_third_row_is_free():
     rows = column([0], [0], [1])
     assert changed(rows, [0]) == 2
 
 
-@pytest.mark.claim("RS-69", counterexample=True)
+@pytest.mark.claim("RS-55", counterexample=True)
 def test_no_assignment_problem_is_left():
     """Rows 1 and 2 agree along the identity alone; the third term is above its own optimum."""
     rows = column([0, 1], [0, 1], [1, 0])
@@ -243,11 +243,11 @@ def test_no_assignment_problem_is_left():
     assert assignment_cost(rows[2], rows[0]).cost == 0
 
 
-# --- RS-70, RS-72, RS-73: the conjecture
+# --- RS-56, RS-58, RS-59: the conjecture
 
 
-@pytest.mark.claim("RS-72", counterexample=True)
-@pytest.mark.claim("RS-70", counterexample=True)
+@pytest.mark.claim("RS-58", counterexample=True)
+@pytest.mark.claim("RS-56", counterexample=True)
 def test_the_smallest_counterexample():
     rows = column([0, 1], [0, 1], [1, 0])
     assert total(rows) == 0
@@ -257,7 +257,7 @@ def test_the_smallest_counterexample():
         assert synchronization_cost(rows[order]).upper == pytest.approx(cost, rel=1e-12)
 
 
-@pytest.mark.claim("RS-72")
+@pytest.mark.claim("RS-58")
 @pytest.mark.parametrize("m", [2, 3, 4, 5, 6, 7])
 def test_every_number_of_neurons(m):
     n = np.arange(1, m + 1)
@@ -267,7 +267,7 @@ def test_every_number_of_neurons(m):
     assert synchronization_cost(rows[[2, 0, 1]]).upper > 1 / m
 
 
-@pytest.mark.claim("RS-70")
+@pytest.mark.claim("RS-56")
 @pytest.mark.parametrize("m", [2, 4, 6, 50, 200])
 def test_the_gap_stays(m):
     x = np.tile([1, -1], m // 2)
@@ -277,7 +277,7 @@ def test_the_gap_stays(m):
         assert synchronization_cost(rows).lower >= 4 * (1 - 1e-12)
 
 
-@pytest.mark.claim("RS-72")
+@pytest.mark.claim("RS-58")
 @pytest.mark.parametrize("s, m, p", [(3, 3, 1), (3, 5, 2), (4, 4, 1), (5, 3, 2)])
 def test_the_inequality_is_the_opposite_one(s, m, p):
     above = 0
@@ -289,7 +289,7 @@ def test_the_inequality_is_the_opposite_one(s, m, p):
     assert above >= 12
 
 
-@pytest.mark.claim("RS-73")
+@pytest.mark.claim("RS-59")
 def test_the_shift_cost_vanishes_with_the_cost():
     row = np.random.default_rng(0).standard_normal((6, 2))
     rows = np.stack([np.roll(row, k, axis=0) for k in range(3)])
@@ -302,14 +302,14 @@ def test_the_shift_cost_vanishes_with_the_cost():
         assert low * found.shift <= found.upper <= high * found.shift
 
 
-@pytest.mark.claim("RS-73", counterexample=True)
+@pytest.mark.claim("RS-59", counterexample=True)
 def test_the_sum_of_distances_vanishes_without_the_cost():
     rows = column([0, 1], [0, 1], [1, 0])
     assert total(rows) == 0
     assert shift_cost(rows).cost == 1
 
 
-# --- RS-74: the last inequality
+# --- RS-60: the last inequality
 
 
 def right_side(rows, first, second):
@@ -321,14 +321,14 @@ def right_side(rows, first, second):
     )
 
 
-@pytest.mark.claim("RS-74", counterexample=True)
+@pytest.mark.claim("RS-60", counterexample=True)
 def test_the_last_inequality_as_printed():
     rows = column([0], [1], [1])
     assert total(rows) == 2
     assert right_side(rows, (1, 2), (1, 3)) == 0
 
 
-@pytest.mark.claim("RS-74")
+@pytest.mark.claim("RS-60")
 @pytest.mark.parametrize("m, p", [(1, 1), (3, 2), (5, 1), (20, 3)])
 def test_the_last_inequality(m, p):
     for seed in range(20):

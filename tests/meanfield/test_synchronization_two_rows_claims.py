@@ -39,7 +39,7 @@ def soft_and_hard(rng, m=7, p=3):
     return soft, hard, u, v
 
 
-@pytest.mark.claim("RS-50")
+@pytest.mark.claim("RS-41")
 def test_a_synchronized_soft_network_is_a_hard_one():
     rng = np.random.default_rng(0)
     for _ in range(10):
@@ -49,7 +49,7 @@ def test_a_synchronized_soft_network_is_a_hard_one():
         assert cyclic_cost(u, v).upper == 0
 
 
-@pytest.mark.claim("RS-51", counterexample=True)
+@pytest.mark.claim("RS-42", counterexample=True)
 @pytest.mark.parametrize("m", [2, 5, 12, 80])
 def test_rows_in_a_space_that_grows_have_another_limit(m):
     found = cyclic_cost(np.eye(m), np.eye(m))
@@ -58,7 +58,7 @@ def test_rows_in_a_space_that_grows_have_another_limit(m):
     assert found.upper == pytest.approx(2, rel=1e-12)
 
 
-@pytest.mark.claim("RS-51")
+@pytest.mark.claim("RS-42")
 def test_rows_in_a_fixed_space_have_the_rate_of_the_theorem():
     beta = 4 + 2 * np.sqrt(3)
     rng = np.random.default_rng(1)
@@ -78,7 +78,7 @@ def test_rows_in_a_fixed_space_have_the_rate_of_the_theorem():
         assert (apart - radii[:, None] - radii >= -1e-12).all()  # the balls are disjoint
 
 
-@pytest.mark.claim("RS-52")
+@pytest.mark.claim("RS-43")
 def test_the_order_of_the_neurons_does_not_count():
     rng = np.random.default_rng(2)
     for _ in range(5):
@@ -87,13 +87,13 @@ def test_the_order_of_the_neurons_does_not_count():
         assert cyclic_cost(u[order], v[order]).upper == pytest.approx(arranged(u, v), rel=1e-12)
 
 
-@pytest.mark.claim("RS-53", counterexample=True)
+@pytest.mark.claim("RS-44", counterexample=True)
 def test_the_printed_change_of_variables_changes_the_minimum():
     assert arranged(LINE, LINE) == pytest.approx(14 / 3, rel=1e-14)
     assert assignment_cost(LINE, LINE).cost == 0
 
 
-@pytest.mark.claim("RS-53")
+@pytest.mark.claim("RS-44")
 @pytest.mark.parametrize("m", [2, 3, 4, 6])
 def test_the_change_of_variables_gives_all_rings(m):
     seen = {}
@@ -106,13 +106,13 @@ def test_the_change_of_variables_gives_all_rings(m):
     assert set(seen.values()) == {m}
 
 
-@pytest.mark.claim("RS-54", counterexample=True)
+@pytest.mark.claim("RS-45", counterexample=True)
 def test_the_problem_is_no_assignment_problem():
     found = cyclic_cost(LINE, LINE)
     assert (found.assignment, found.upper) == (0, pytest.approx(14 / 3, rel=1e-14))
 
 
-@pytest.mark.claim("RS-54")
+@pytest.mark.claim("RS-45")
 @pytest.mark.parametrize("p", [1, 2, 4])
 def test_it_lies_between_the_assignment_and_the_assignment_plus_the_bounds(p):
     rng = np.random.default_rng(p)
@@ -125,7 +125,7 @@ def test_it_lies_between_the_assignment_and_the_assignment_plus_the_bounds(p):
         assert cyclic_cost(u, v).upper == pytest.approx(cost, rel=1e-12)
 
 
-@pytest.mark.claim("RS-55", counterexample=True)
+@pytest.mark.claim("RS-46", counterexample=True)
 def test_the_printed_factor_makes_the_cost_vanish():
     rng = np.random.default_rng(3)
     for m in (10, 100, 1000):
@@ -136,7 +136,7 @@ def test_the_printed_factor_makes_the_cost_vanish():
         assert m * printed == pytest.approx(assignment_cost(u, v).cost, rel=1e-11)
 
 
-@pytest.mark.claim("RS-55")
+@pytest.mark.claim("RS-46")
 def test_with_one_over_m_it_is_the_squared_distance():
     rng = np.random.default_rng(4)
     u, v = rng.standard_normal((2, 30, 2))
@@ -146,7 +146,7 @@ def test_with_one_over_m_it_is_the_squared_distance():
     )
 
 
-@pytest.mark.claim("RS-56", counterexample=True)
+@pytest.mark.claim("RS-47", counterexample=True)
 def test_the_double_integral_is_something_else():
     points = np.array([0.0, 1.0])
     values = [((points[:, None] - image[None]) ** 2).mean() for image in (points, points[::-1])]
@@ -154,7 +154,7 @@ def test_the_double_integral_is_something_else():
     assert assignment_cost(points[:, None], points[:, None]).cost == 0
 
 
-@pytest.mark.claim("RS-56")
+@pytest.mark.claim("RS-47")
 def test_the_single_integral_over_maps():
     rng = np.random.default_rng(5)
     u, v = rng.standard_normal((2, 6, 2))
@@ -162,13 +162,13 @@ def test_the_single_integral_over_maps():
     assert assignment_cost(u, v).cost == pytest.approx(min(maps), rel=1e-13)
 
 
-@pytest.mark.claim("RS-57", counterexample=True)
+@pytest.mark.claim("RS-48", counterexample=True)
 def test_the_equality_fails_for_finite_m_and_depends_on_the_pairs():
     assert cyclic_cost(LINE, LINE).upper > 4.6
     assert cyclic_cost(LINE, np.roll(LINE, 1, axis=0)).upper == 0
 
 
-@pytest.mark.claim("RS-57")
+@pytest.mark.claim("RS-48")
 def test_the_limit_for_a_fixed_dimension():
     """Pairs (x, x + 1) with x uniform in the square: the limit is 2, the squared shift."""
     rng = np.random.default_rng(6)
@@ -181,7 +181,7 @@ def test_the_limit_for_a_fixed_dimension():
     assert gaps[0] > 2.5 * gaps[1] > 6 * gaps[2] > 0  # the rate is 1 / m: factors near 4
 
 
-@pytest.mark.claim("RS-58")
+@pytest.mark.claim("RS-49")
 def test_convexity_in_the_law():
     rng = np.random.default_rng(7)
     for _ in range(200):
@@ -195,7 +195,7 @@ def test_convexity_in_the_law():
         assert joint <= t * costs[0] + (1 - t) * costs[1] + 1e-12
 
 
-@pytest.mark.claim("RS-58")
+@pytest.mark.claim("RS-49")
 def test_the_cost_of_the_ring_is_not_convex_in_the_law():
     """The mean of the laws of (0, 0) and (1, 1) is the law of (0, 1); doubled, it has half of D."""
     both, zeros, ones = (np.array(x)[:, None] for x in ([0.0, 1], [0.0, 0], [1.0, 1]))
@@ -204,7 +204,7 @@ def test_the_cost_of_the_ring_is_not_convex_in_the_law():
     assert cyclic_cost(both, both).upper == 1
 
 
-@pytest.mark.claim("RS-57", counterexample=True)
+@pytest.mark.claim("RS-48", counterexample=True)
 @pytest.mark.parametrize("m", [2, 9, 80])
 def test_weak_convergence_is_not_enough_for_the_limit(m):
     u = np.append(np.zeros(m - 1), np.sqrt(m))[:, None]
@@ -214,7 +214,7 @@ def test_weak_convergence_is_not_enough_for_the_limit(m):
     assert found.upper == pytest.approx(2, rel=1e-12)
 
 
-@pytest.mark.claim("RS-59", counterexample=True)
+@pytest.mark.claim("RS-50", counterexample=True)
 def test_the_cost_is_no_polynomial_and_homogeneous_of_degree_one():
     swap = np.array([[0.0, 1.0], [1.0, 0.0]])
 
@@ -230,7 +230,7 @@ def test_the_cost_is_no_polynomial_and_homogeneous_of_degree_one():
     assert doubled != pytest.approx(4 * cost(0.2), rel=0.1)
 
 
-@pytest.mark.claim("RS-59", counterexample=True)
+@pytest.mark.claim("RS-50", counterexample=True)
 def test_it_is_not_convex_in_the_positions():
     v = [[0.0], [1.0]]
     costs = [assignment_cost(u, v).cost for u in ([[0.0], [1.0]], [[0.5], [0.5]], [[1.0], [0.0]])]

@@ -46,10 +46,10 @@ def shared_network(m=6, k=5, s=2, d=3, seed=0):
     )
 
 
-# --- RS-35, RS-47: the models
+# --- RS-28, RS-40: the models
 
 
-@pytest.mark.claim("RS-35", counterexample=True)
+@pytest.mark.claim("RS-28", counterexample=True)
 def test_one_step_moves_the_copies_of_a_shared_neuron_apart():
     shared, (_, x) = shared_network(), blocks()
     network, task = duplicate(shared), Regression(x, np.cos(x[:, 0]))
@@ -62,7 +62,7 @@ def test_one_step_moves_the_copies_of_a_shared_neuron_apart():
     assert np.ptp(after.w[copies], axis=0).max() > 1e-4
 
 
-@pytest.mark.claim("RS-35")
+@pytest.mark.claim("RS-28")
 def test_the_gradient_of_a_shared_neuron_is_the_sum_over_its_copies():
     shared, (_, x) = shared_network(), blocks()
     y = np.cos(x[:, 0])
@@ -77,7 +77,7 @@ def test_the_gradient_of_a_shared_neuron_is_the_sum_over_its_copies():
         np.testing.assert_allclose(total, -shared.m * w.grad[i].numpy(), rtol=1e-11, atol=1e-13)
 
 
-@pytest.mark.claim("RS-47", counterexample=True)
+@pytest.mark.claim("RS-40", counterexample=True)
 def test_second_neurons_that_are_split_have_another_function():
     one = BlockNetwork([1.0], [[1.0, -1.0]], [[[1.0], [1.0]]])
     split = BlockNetwork([2.0, 2.0], [[1.0], [-1.0]], [[[1.0]], [[1.0]]])
@@ -88,7 +88,7 @@ def test_second_neurons_that_are_split_have_another_function():
     assert evaluate(even, [[3.0]])[0] == evaluate(parts, [[3.0]])[0] == 9
 
 
-@pytest.mark.claim("RS-47")
+@pytest.mark.claim("RS-40")
 def test_duplication_gives_m_times_s_first_neurons():
     shared, (_, x) = shared_network(), blocks()
     copy = duplicate(shared)
@@ -102,10 +102,10 @@ def test_duplication_gives_m_times_s_first_neurons():
         )
 
 
-# --- RS-36 to RS-38: homogeneity
+# --- RS-29 to RS-31: homogeneity
 
 
-@pytest.mark.claim("RS-36", counterexample=True)
+@pytest.mark.claim("RS-29", counterexample=True)
 def test_the_path_norm_is_above_a_chord():
     def penalty(t):  # from (a, u, w) = (0, 2, 2) at t = 0 to (1, 0, 0) at t = 1
         return block_penalties(BlockNetwork([t], [[2 - 2 * t]], [[[2 - 2 * t]]]))[0]
@@ -114,7 +114,7 @@ def test_the_path_norm_is_above_a_chord():
     assert penalty(0.5) == 0.5
 
 
-@pytest.mark.claim("RS-36")
+@pytest.mark.claim("RS-29")
 def test_the_absolute_amplitude_is_convex_and_homogeneous():
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((2, 100))
@@ -127,7 +127,7 @@ def test_the_absolute_amplitude_is_convex_and_homogeneous():
     )
 
 
-@pytest.mark.claim("RS-37")
+@pytest.mark.claim("RS-30")
 def test_the_path_norm_has_degree_one_in_a_and_three_in_theta():
     network, x = blocks()
     penalties = block_penalties(network)
@@ -141,7 +141,7 @@ def test_the_path_norm_has_degree_one_in_a_and_three_in_theta():
     )
 
 
-@pytest.mark.claim("RS-37")
+@pytest.mark.claim("RS-30")
 def test_weight_decay_is_no_penalty_of_the_function():
     network, x = blocks()
     half = np.mean(block_penalties(network, kind="half-square"))
@@ -157,7 +157,7 @@ def test_weight_decay_is_no_penalty_of_the_function():
         assert np.mean(block_penalties(wide, kind="half-square")) == pytest.approx(half / k)
 
 
-@pytest.mark.claim("RS-38", counterexample=True)
+@pytest.mark.claim("RS-31", counterexample=True)
 def test_relu_has_degree_one_and_no_derivative_at_zero():
     network, x = blocks(m=1)
     scaled = BlockNetwork(network.a, network.u, 3 * network.w)
@@ -166,7 +166,7 @@ def test_relu_has_degree_one_and_no_derivative_at_zero():
     assert sides == [1.0, 0.0]
 
 
-@pytest.mark.claim("RS-38")
+@pytest.mark.claim("RS-31")
 def test_tanh_is_smooth_and_not_homogeneous():
     def value(h):
         return evaluate(BlockNetwork([1.0], [[1.0]], [[[h]]]), [[1.0]], activation="tanh")[0]
@@ -175,10 +175,10 @@ def test_tanh_is_smooth_and_not_homogeneous():
     assert abs(value(2.0) - 2 * value(1.0)) > 0.1
 
 
-# --- RS-39 to RS-41: risk, measures, dynamics
+# --- RS-32 to RS-34: risk, measures, dynamics
 
 
-@pytest.mark.claim("RS-39", counterexample=True)
+@pytest.mark.claim("RS-32", counterexample=True)
 def test_convex_losses_that_are_not_differentiable_or_not_finite():
     h = np.array([1.0, -2.0, 0.5])
     sides = [np.mean(np.abs(t * h)) / t for t in (1e-6, -1e-6)]
@@ -195,7 +195,7 @@ def test_convex_losses_that_are_not_differentiable_or_not_finite():
     np.testing.assert_allclose(np.diff(fourths), 4 * math.log(10), rtol=1e-9)
 
 
-@pytest.mark.claim("RS-39")
+@pytest.mark.claim("RS-32")
 def test_the_squared_loss_is_convex_with_a_lipschitz_differential():
     rng = np.random.default_rng(0)
     f, g, y = rng.standard_normal((3, 50))
@@ -208,7 +208,7 @@ def test_the_squared_loss_is_convex_with_a_lipschitz_differential():
     assert math.sqrt(np.mean(gradient**2)) == pytest.approx(2 * math.sqrt(risk(f)), rel=1e-14)
 
 
-@pytest.mark.claim("RS-40")
+@pytest.mark.claim("RS-33")
 def test_a_measure_of_mass_three_has_the_risk_of_a_probability_measure():
     network, x = blocks()
     heavy = 3 * evaluate(network, x)  # the function of three times the measure
@@ -218,7 +218,7 @@ def test_a_measure_of_mass_three_has_the_risk_of_a_probability_measure():
     assert 3 * np.abs(network.a).mean() == pytest.approx(np.abs(light.a).mean(), rel=1e-14)
 
 
-@pytest.mark.claim("RS-41", counterexample=True)
+@pytest.mark.claim("RS-34", counterexample=True)
 def test_a_negative_value_is_learned_in_one_flow_and_not_in_the_other():
     task, one = Regression([[1.0]], [-1.0]), np.ones((4, 1))
     weights = run_blocks(
@@ -237,7 +237,7 @@ def test_a_negative_value_is_learned_in_one_flow_and_not_in_the_other():
     assert weights.last.a.min() > 0
 
 
-@pytest.mark.claim("RS-41")
+@pytest.mark.claim("RS-34")
 @pytest.mark.parametrize("size", [0.3, 1.0, 1.7])
 def test_the_speed_of_a_balanced_block(size):
     task = Regression([[1.0]], [0.4])
@@ -248,10 +248,10 @@ def test_the_speed_of_a_balanced_block(size):
     assert speed == pytest.approx(3 * b ** (4 / 3) * unit, rel=1e-12)
 
 
-# --- RS-42 to RS-45: the hypotheses
+# --- RS-35 to RS-38: the hypotheses
 
 
-@pytest.mark.claim("RS-42", counterexample=True)
+@pytest.mark.claim("RS-35", counterexample=True)
 def test_the_differential_of_a_relu_feature_is_half_hoelder():
     x = math.sqrt(2) * np.column_stack(
         [f((np.arange(100_000) + 0.5) * 2 * math.pi / 100_000) for f in (np.cos, np.sin)]
@@ -264,7 +264,7 @@ def test_the_differential_of_a_relu_feature_is_half_hoelder():
     np.testing.assert_allclose(np.diff(np.log(quotients)), math.log(2), rtol=0.02)
 
 
-@pytest.mark.claim("RS-42", counterexample=True)
+@pytest.mark.claim("RS-35", counterexample=True)
 def test_a_block_of_relus_is_not_differentiable_at_a_point_of_the_sphere():
     x = np.array([[1.0], [-1.0]])
     sides = [
@@ -274,7 +274,7 @@ def test_a_block_of_relus_is_not_differentiable_at_a_point_of_the_sphere():
     np.testing.assert_allclose(sides[0] - sides[1], np.abs(x[:, 0]), rtol=1e-6)
 
 
-@pytest.mark.claim("RS-42")
+@pytest.mark.claim("RS-35")
 def test_the_differential_of_a_smooth_feature_is_lipschitz():
     x = np.random.default_rng(0).standard_normal((2000, 2))
     quotients = [
@@ -286,7 +286,7 @@ def test_the_differential_of_a_smooth_feature_is_lipschitz():
     assert quotients[2] == pytest.approx(quotients[1], rel=0.01)
 
 
-@pytest.mark.claim("RS-43", counterexample=True)
+@pytest.mark.claim("RS-36", counterexample=True)
 def test_the_path_norm_has_kinks_on_the_sphere():
     def along(t, kind):
         u, w = ([t], [[1.0]]) if kind == "u" else ([1.0], [[t]])
@@ -298,7 +298,7 @@ def test_the_path_norm_has_kinks_on_the_sphere():
         assert [along(t, kind) / t for t in (1e-6, -1e-6)] == pytest.approx([1, -1], rel=1e-9)
 
 
-@pytest.mark.claim("RS-43")
+@pytest.mark.claim("RS-36")
 def test_on_a_product_of_spheres_the_amplitude_alone_is_a_penalty_without_kinks_in_theta():
     network = on_spheres(blocks()[0])
     rng = np.random.default_rng(1)
@@ -311,7 +311,7 @@ def test_on_a_product_of_spheres_the_amplitude_alone_is_a_penalty_without_kinks_
     assert block_risk(network, task) == pytest.approx(2 * np.abs(network.a).mean(), rel=1e-14)
 
 
-@pytest.mark.claim("RS-44", counterexample=True)
+@pytest.mark.claim("RS-37", counterexample=True)
 def test_the_third_derivative_of_g_jumps():
     h = 1e-3
     right = np.diff(feature_kernel(h * np.arange(4)), 3)[0] / h**3
@@ -321,7 +321,7 @@ def test_the_third_derivative_of_g_jumps():
     assert np.ptp(smooth) < 0.01
 
 
-@pytest.mark.claim("RS-44")
+@pytest.mark.claim("RS-37")
 def test_smooth_blocks_have_as_many_derivatives_as_sard_asks_for():
     """The dimension is 3 for s = d = 2; the third derivative along a line is continuous."""
     rng = np.random.default_rng(0)
@@ -339,7 +339,7 @@ def test_smooth_blocks_have_as_many_derivatives_as_sard_asks_for():
     assert steps.max() < 0.2 * max(1.0, np.abs(third).max())
 
 
-@pytest.mark.claim("RS-45", counterexample=True)
+@pytest.mark.claim("RS-38", counterexample=True)
 def test_midpoints_of_points_of_the_sphere_are_not_on_it():
     rng = np.random.default_rng(0)
     points = rng.standard_normal((20, 6))
@@ -348,7 +348,7 @@ def test_midpoints_of_points_of_the_sphere_are_not_on_it():
     assert np.linalg.norm(middle, axis=1).max() < 1 - 1e-3
 
 
-@pytest.mark.claim("RS-45")
+@pytest.mark.claim("RS-38")
 def test_the_flow_stays_on_the_manifold_and_needs_no_condition_at_a_boundary():
     network, x = blocks()
     task = Regression(x, x[:, 0], activation="tanh")
@@ -360,7 +360,7 @@ def test_the_flow_stays_on_the_manifold_and_needs_no_condition_at_a_boundary():
     np.testing.assert_allclose(np.linalg.norm(last.w, axis=2), 1, rtol=1e-14)
 
 
-# --- RS-46: the theorem
+# --- RS-39: the theorem
 
 
 def plane(seed):
@@ -371,7 +371,7 @@ def plane(seed):
     return Regression(x, y, decay=0.05, activation="tanh"), rng
 
 
-@pytest.mark.claim("RS-46")
+@pytest.mark.claim("RS-39")
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_many_smooth_blocks_come_near_the_best_risk(seed):
     # Measured gaps: 0.024, 0.020, 0.013 at this time; the limit is 0.05.
@@ -381,7 +381,7 @@ def test_many_smooth_blocks_come_near_the_best_risk(seed):
     assert 0 <= gap.relative < 0.05
 
 
-@pytest.mark.claim("RS-46")
+@pytest.mark.claim("RS-39")
 def test_another_graph_over_all_directions_leads_to_the_same_level():
     # Measured gaps for the seeds 0 to 3: 0.024, 0.026, 0.012, 0.029; the limit is 0.05.
     task, rng = plane(0)
@@ -392,7 +392,7 @@ def test_another_graph_over_all_directions_leads_to_the_same_level():
     assert 0 <= block_gap(path.last, task, cells=64).relative < 0.05
 
 
-@pytest.mark.claim("RS-46")
+@pytest.mark.claim("RS-39")
 def test_large_clouds_agree_at_a_fixed_time():
     # Measured ratios of the spreads for the seeds 0 to 3: 8.8, 6.7, 16, 12.
     task, rng = plane(0)
@@ -404,7 +404,7 @@ def test_large_clouds_agree_at_a_fixed_time():
     assert spreads[1] < spreads[0] / 2
 
 
-@pytest.mark.claim("RS-46", counterexample=True)
+@pytest.mark.claim("RS-39", counterexample=True)
 def test_equal_blocks_stay_equal_and_above_the_best_risk():
     task, rng = plane(0)
     first = sphere_start(100, 2, 2, rng=rng)
@@ -419,7 +419,7 @@ def test_equal_blocks_stay_equal_and_above_the_best_risk():
     assert crowd.risks[-1] > 1.005 * wide.risks[-1]  # measured: 1.042, 1.053, 1.013, 1.11
 
 
-@pytest.mark.claim("RS-46", counterexample=True)
+@pytest.mark.claim("RS-39", counterexample=True)
 def test_a_block_whose_price_is_small_rests_at_a_limit_that_is_no_minimizer():
     # h < lambda at its direction, although other directions have prices above lambda.
     task = Regression([[1.0, 0.0]], [1.0], decay=0.5, activation="tanh")

@@ -45,10 +45,10 @@ def errors(table, learner, teacher, step=1000):
     return np.array([e for t, who, e in chosen if (t, who) == (teacher, learner)])
 
 
-# --- RS-80: the configuration
+# --- RS-61: the configuration
 
 
-@pytest.mark.claim("RS-80")
+@pytest.mark.claim("RS-61")
 def test_the_sizes_of_the_text():
     task = make_task("hard", rng=rng(), n=4000)
     assert task.x.shape == (4000, 100)
@@ -58,7 +58,7 @@ def test_the_sizes_of_the_text():
         assert (student.m, student.s) == (5 * 10, 4 * 4)
 
 
-@pytest.mark.claim("RS-80", counterexample=True)
+@pytest.mark.claim("RS-61", counterexample=True)
 def test_the_last_printed_cell_draws_another_teacher():
     # The three lines of the print, with its values of m, s and d.
     scope = {"np": np, "m": 50, "s": 16, "d": 100}
@@ -71,10 +71,10 @@ def test_the_last_printed_cell_draws_another_teacher():
     assert (run.teacher.m, run.teacher.s) == (6, 2)
 
 
-# --- RS-81 and RS-82: masks
+# --- RS-62 and RS-63: masks
 
 
-@pytest.mark.claim("RS-81", counterexample=True)
+@pytest.mark.claim("RS-62", counterexample=True)
 def test_independent_entries_do_not_give_the_degree():
     assert binom.pmf(16, 50, 16 / 50) == pytest.approx(0.120225, rel=1e-5)
     assert binom.pmf(4, 10, 4 / 10) == pytest.approx(0.250823, rel=1e-5)
@@ -83,7 +83,7 @@ def test_independent_entries_do_not_give_the_degree():
     assert len(np.unique(mask.sum(axis=1))) > 5
 
 
-@pytest.mark.claim("RS-81", counterexample=True)
+@pytest.mark.claim("RS-62", counterexample=True)
 def test_the_printed_mask_of_the_teacher_is_one_row():
     scope = {"np": np, "m_t": 10, "s_t": 4, "mask_star": rng().binomial(1, 4 / 10, size=10)}
     exec("u_tilde = np.random.randn(m_t,m_t)", scope)
@@ -92,7 +92,7 @@ def test_the_printed_mask_of_the_teacher_is_one_row():
     assert (rows == rows[0]).all()
 
 
-@pytest.mark.claim("RS-81")
+@pytest.mark.claim("RS-62")
 def test_a_mask_of_exact_degree():
     for kind in ("hard", "ring"):
         assert (make_student(kind, rng=rng()).mask.sum(axis=1) == 16).all()
@@ -101,7 +101,7 @@ def test_a_mask_of_exact_degree():
     assert len(np.unique(rows, axis=0)) > 5
 
 
-@pytest.mark.claim("RS-82")
+@pytest.mark.claim("RS-63")
 def test_the_mask_does_not_change(task):
     student = make_student("hard", rng=rng(), **SMALL)
     done = train(student, task, rng=rng(1), iterations=50)
@@ -110,10 +110,10 @@ def test_the_mask_does_not_change(task):
     assert done.errors[-1] < done.errors[0]
 
 
-# --- RS-83: the descent
+# --- RS-64: the descent
 
 
-@pytest.mark.claim("RS-83", counterexample=True)
+@pytest.mark.claim("RS-64", counterexample=True)
 @pytest.mark.parametrize("factor", [1.0, 1 / 50])
 @pytest.mark.parametrize("kind", ["hard", "blocks"])
 def test_a_thousand_steps_of_the_printed_size_do_not_train(factor, kind):
@@ -140,17 +140,17 @@ def test_a_thousand_steps_of_the_printed_size_do_not_train(factor, kind):
     assert 0.98 * errors[0] < errors[-1] < errors[0]
 
 
-@pytest.mark.claim("RS-83")
+@pytest.mark.claim("RS-64")
 def test_adam_does():
     task = make_task("hard", rng=rng(3), n=100)
     done = train(make_student("hard", rng=rng(4)), task, rng=rng(5), decay=0.1, iterations=200)
     assert done.fits[-1] < 0.5 * done.fits[0]
 
 
-# --- RS-84 to RS-86: the printed code
+# --- RS-65 to RS-67: the printed code
 
 
-@pytest.mark.claim("RS-84", counterexample=True)
+@pytest.mark.claim("RS-65", counterexample=True)
 def test_the_printed_regularizer_is_not_the_path_norm():
     student = make_student("hard", rng=rng(), **SMALL)
     shown = printed_regularizer(student.a, student.u, student.w)
@@ -174,7 +174,7 @@ def test_the_printed_regularizer_is_not_the_path_norm():
     assert printed_regularizer(student.a, hidden, student.w) > 1.01 * shown
 
 
-@pytest.mark.claim("RS-84")
+@pytest.mark.claim("RS-65")
 def test_the_path_norm_is_what_the_students_of_the_book_pay(task):
     options = {"iterations": 200, "every": 200}
     norms = [
@@ -184,7 +184,7 @@ def test_the_path_norm_is_what_the_students_of_the_book_pay(task):
     assert norms[1].penalties[-1] < 0.8 * norms[0].penalties[-1]
 
 
-@pytest.mark.claim("RS-85", counterexample=True)
+@pytest.mark.claim("RS-66", counterexample=True)
 def test_lines_that_stop_the_program():
     # The labels of the last cell, with a small letter: one bracket too few, some too many.
     labels = (
@@ -217,13 +217,13 @@ def test_lines_that_stop_the_program():
         Printed().printed()
 
 
-@pytest.mark.claim("RS-85")
+@pytest.mark.claim("RS-66")
 def test_the_repaired_loop_runs_and_learns():
     run = train_printed(rng=rng(), n=200, d=5, m=10, s=3, iterations=300)
     assert run.errors[-1] < 0.7 * min(run.errors[0], run.constant)
 
 
-@pytest.mark.claim("RS-86", counterexample=True)
+@pytest.mark.claim("RS-67", counterexample=True)
 def test_without_the_factor_copies_change_the_function():
     cloud, x = Cloud([1.0, -2.0], [[1.0, 0.0], [0.0, 1.0]]), rng().standard_normal((20, 2))
     twice = Cloud(np.tile(cloud.a, 2), np.tile(cloud.w, (2, 1)))
@@ -233,7 +233,7 @@ def test_without_the_factor_copies_change_the_function():
     assert abs(printed[0]).max() > 0.1
 
 
-@pytest.mark.claim("RS-86")
+@pytest.mark.claim("RS-67")
 def test_with_the_factor_all_students_are_averages():
     x = rng(1).standard_normal((5, 6))
     for kind in ("two-layer", "hard", "blocks"):
@@ -250,10 +250,10 @@ def test_with_the_factor_all_students_are_averages():
         np.testing.assert_allclose(np.mean(parts, axis=0), network_values(student, x), rtol=1e-11)
 
 
-# --- RS-87 to RS-89: the figures
+# --- RS-68 to RS-70: the figures
 
 
-@pytest.mark.claim("RS-87", counterexample=True)
+@pytest.mark.claim("RS-68", counterexample=True)
 def test_teachers_of_their_own_rank_the_models(table):
     columns = [errors(table, name, "hard") for name in ("two-layer", "hard", "unsynchronized")]
     columns.append(errors(table, "soft .003", "hard"))
@@ -266,7 +266,7 @@ def test_teachers_of_their_own_rank_the_models(table):
     assert shares.min() > 0.1  # each of the four is the best for some choice of teachers
 
 
-@pytest.mark.claim("RS-87", counterexample=True)
+@pytest.mark.claim("RS-68", counterexample=True)
 def test_hard_and_unsynchronized_cannot_be_told_apart_on_five_pairs(table):
     hard, free = (errors(table, name, "hard") for name in ("hard", "unsynchronized"))
     found = paired_difference(hard, free)
@@ -280,7 +280,7 @@ def test_hard_and_unsynchronized_cannot_be_told_apart_on_five_pairs(table):
     assert (hard < 0.99 * free).any()
 
 
-@pytest.mark.claim("RS-88")
+@pytest.mark.claim("RS-69")
 def test_soft_is_near_unsynchronized(table):
     free, two = (errors(table, name, "hard") for name in ("unsynchronized", "two-layer"))
     for name in ("soft .003", "soft .03"):
@@ -293,7 +293,7 @@ def test_soft_is_near_unsynchronized(table):
     assert (two > free).all()
 
 
-@pytest.mark.claim("RS-89", counterexample=True)
+@pytest.mark.claim("RS-70", counterexample=True)
 def test_the_fall_of_the_term_is_a_matter_of_its_weight(task):
     falls = {}
     for weight in (0.0, 0.003, 0.03, 1.0):
@@ -305,7 +305,7 @@ def test_the_fall_of_the_term_is_a_matter_of_its_weight(task):
     assert falls[1.0] < -0.9
 
 
-@pytest.mark.claim("RS-89", counterexample=True)
+@pytest.mark.claim("RS-70", counterexample=True)
 def test_a_rescaling_alone_makes_the_term_small():
     student = make_student("blocks", rng=rng(1), **SMALL)
     other = BlockNetwork(student.a, 10 * student.u, student.w / 10)
@@ -316,7 +316,7 @@ def test_a_rescaling_alone_makes_the_term_small():
     assert terms[1] == pytest.approx(terms[0] / 100, rel=1e-12)
 
 
-@pytest.mark.claim("RS-89")
+@pytest.mark.claim("RS-70")
 def test_without_its_weight_the_term_may_grow(table):
     chosen = zip(
         table["teacher"], table["learner"], table["term_0"], table["term_1000"], strict=True
