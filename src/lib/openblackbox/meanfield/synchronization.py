@@ -175,7 +175,8 @@ def gap_costs(rows):
     Returns
     -------
     numpy.ndarray, shape (s - 1,)
-        :math:`P_1 = P, P_2, \dots, P_{s-1} = W_2^2(\mu^1, \mu^s)`.
+        :math:`P_1, \dots, P_{s-1}`; the first is :math:`P`, the last is
+        :math:`W_2^2(\mu^1, \mu^s)`.
 
     Raises
     ------
