@@ -2,14 +2,17 @@
 
 One velocity of all particles, as one step of the flow takes it: n = 1000 points in dimension 100,
 single precision, ReLU, weight decay. *Share*: operations per second of the blocked velocity
-(4 n m d by its time), beside those of the product of two square matrices of 1024 rows, the better
-one of numpy and torch; the last column is the share. *Time*: the blocked velocity beside the
+(4 n m d by its time), beside those of products of square matrices of 1024 rows by numpy, in each of
+the threads; both are medians of rounds that time one after the other, and the last column is the
+median of the shares of the rounds. *Time*: the blocked velocity beside the
 gradient of the same risk by the autograd of torch; the last column is torch by ours. *Arrays*: the
 peak of what numpy allocated for the blocked velocity, with its result, beside the same for the
 plain one; the last column is plain by blocked.
 """
 
+import time
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -61,20 +64,33 @@ def check(cloud, task):
         assert np.abs(found.theta - plain.theta).max() < 1e-5 * scale
 
 
-def matrix_rate(threads):
-    """Return the operations per second of the better matrix product."""
-    import torch
+def matrix_rate(threads, products=8):
+    """Return the operations per second of matrix products in several threads.
 
-    rng = np.random.default_rng(0)
-    a, out = (
-        rng.standard_normal((1024, 1024)).astype(np.float32),
-        np.empty((1024, 1024), np.float32),
-    )
-    tensor, result = torch.tensor(a), torch.empty(1024, 1024)
-    seconds = [median_seconds(lambda: torch.mm(tensor, tensor, out=result), repeats=21)]
-    if threads == 1:  # the threads of numpy are those of the environment: make bench gives it one
-        seconds.append(median_seconds(lambda: np.matmul(a, a, out=out), repeats=21))
-    return 2 * 1024**3 / min(seconds)
+    Each calls numpy, whose own threads are those of the environment: `make bench` gives it one.
+    """
+    factors = np.random.default_rng(0).standard_normal((threads, 1024, 1024)).astype(np.float32)
+    results = np.empty_like(factors)
+
+    def work(i):
+        for _ in range(products):
+            np.matmul(factors[i], factors[i], out=results[i])
+
+    with ThreadPoolExecutor(threads) as pool:
+        begin = time.perf_counter()
+        list(pool.map(work, range(threads)))
+        return 2 * 1024**3 * threads * products / (time.perf_counter() - begin)
+
+
+def shares(cloud, task, threads, rounds=15):
+    """Return the operations per second of the velocity and of products, and the share."""
+    pairs = []
+    for _ in range(rounds):
+        rate = matrix_rate(threads)
+        seconds = median_seconds(partial(velocity_blocked, cloud, task, workers=threads), repeats=1)
+        pairs.append((4 * POINTS * cloud.m * DIMENSION / seconds, rate))
+    ours, rates = np.array(pairs).T
+    return np.median(ours), np.median(rates), np.median(ours / rates)
 
 
 def peak_of_arrays(function):
@@ -96,17 +112,17 @@ def measure():
         check(cloud, task)
         for threads in THREADS:
             torch.set_num_threads(threads)
-            rate = matrix_rate(threads)
-            ours = median_seconds(partial(velocity_blocked, cloud, task, workers=threads))
-            theirs = median_seconds(gradient_of_torch(cloud, task), repeats=5)
+            done, rate, share = shares(cloud, task, threads)
             label = f"m = {m}, {threads} thread{'s' if threads > 1 else ''}"
-            done = 4 * POINTS * m * DIMENSION / ours
             yield {
                 "what": f"share, {label}: blocked, matrix product (10^9/s)",
                 "this": done / 1e9,
                 "beside": rate / 1e9,
-                "quotient": done / rate,
+                "quotient": share,
             }
+            ours = median_seconds(partial(velocity_blocked, cloud, task, workers=threads))
+            theirs = median_seconds(gradient_of_torch(cloud, task), repeats=5)
+            time.sleep(1)  # the threads of torch keep cores busy for a while after their work
             yield {
                 "what": f"time, {label}: blocked, torch (ms)",
                 "this": 1e3 * ours,

@@ -74,6 +74,20 @@ def test_the_result_does_not_depend_on_the_number_of_workers(workers):
     assert np.array_equal(one.theta, many.theta)
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_overflow_is_told_once_whoever_computes_it(workers):
+    # 1e200 squared overflows in the blocks; the caller's errstate holds in every thread.
+    cloud, task = Cloud([1e200] * 8, [[1e200]] * 8), Regression([[1.0]], [1.0])
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match=r"^a: expected finite"):
+        velocity_blocked(cloud, task, block=2, workers=workers)
+
+
+def test_the_velocity_cannot_be_written():
+    moved = velocity_blocked(*draw())
+    assert not moved.a.flags.writeable
+    assert not moved.w.flags.writeable
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_at_a_kink_a_particle_does_not_move(device):
     cloud, task = Cloud([1.0], [[0.0, 1.0]]), Regression([[1.0, 0.0]], [1.0])

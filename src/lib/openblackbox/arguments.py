@@ -47,7 +47,11 @@ def real_array(name, values, *, ndim=None, keep_single=False):
         axes = "axis" if ndim == 1 else "axes"
         raise ValueError(f"{name}: expected {ndim} {axes}, got shape {array.shape}")
     single = keep_single and array.dtype == np.float32
-    array = array.astype(np.float32 if single else np.float64)
+    return finite_array(name, array.astype(np.float32 if single else np.float64))
+
+
+def finite_array(name, array):
+    """Return an array of finite floats as it is, or raise ValueError."""
     if not np.isfinite(array).all():
         raise ValueError(f"{name}: expected finite numbers, got nan or infinity")
     return array

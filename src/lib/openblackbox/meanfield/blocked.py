@@ -8,12 +8,14 @@ For ReLU both gradients of a particle come from one vector. With the residual
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 
 from openblackbox.arguments import integer
 from openblackbox.meanfield.energy import check_dimensions
-from openblackbox.meanfield.particles import Cloud
+from openblackbox.meanfield.particles import adopt
 from openblackbox.meanfield.penalties import penalty_gradient
 from openblackbox.optional import needed_by
 
@@ -21,6 +23,8 @@ __all__ = ["velocity_blocked"]
 
 ENTRIES = 1 << 19  # inner products held at one time: 2 MiB of float32
 GROUPS = 64  # partial sums of f, whatever the number of blocks
+# Row k holds the eight bits of k: one look-up unpacks eight signs.
+BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
 
 
 def velocity_blocked(cloud, task, *, block=None, workers=1, device=None):
@@ -54,7 +58,7 @@ def velocity_blocked(cloud, task, *, block=None, workers=1, device=None):
     ------
     ValueError
         Particles and points of different dimensions, another activation, a block or a number of
-        workers that is not positive, or a device that torch does not have.
+        workers that is not positive, a device that torch does not have, or an overflow.
     ImportError
         A device is named and torch is not installed.
 
@@ -87,68 +91,72 @@ def velocity_blocked(cloud, task, *, block=None, workers=1, device=None):
     parts = [slice(k, min(k + size, cloud.m)) for k in range(0, cloud.m, size)]
     dtype = np.result_type(cloud.w, task.x)
     arrays = [array.astype(dtype, copy=False) for array in (cloud.a, cloud.w, task.x, task.y)]
-    if device is None:
-        pull = _pull_numpy(*arrays, parts, workers)
-    else:
-        pull = _pull_torch(*arrays, parts, device)
     a, w = arrays[:2]
-    moved_a = np.einsum("jd,jd->j", w, pull)
+    moved_a, moved_w = np.empty_like(a), np.empty_like(w)
     decay_a, decay_w = penalty_gradient(cloud, kind=task.penalty)
-    moved_a -= task.decay * decay_a
-    for part in parts:
-        pull[part] *= a[part, None]
+
+    def finish(part):
+        """Turn the vectors -(2/n) g_j of a block, in `moved_w`, into velocities."""
+        np.einsum("jd,jd->j", w[part], moved_w[part], out=moved_a[part])
+        moved_w[part] *= a[part, None]
         if task.decay:
-            pull[part] -= task.decay * decay_w[part]
-    return Cloud(moved_a, pull)
+            moved_a[part] -= task.decay * decay_a[part]
+            moved_w[part] -= task.decay * decay_w[part]
+
+    if device is None:
+        _pull_numpy(*arrays, parts, workers, moved_w, finish)
+    else:
+        moved_w[...] = _pull_torch(*arrays, parts, device)
+        for part in parts:
+            finish(part)
+    return adopt(moved_a, moved_w)
 
 
-# Row k holds the eight bits of k as floats: one look-up unpacks eight signs.
-BITS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
-
-
-def _pull_numpy(a, w, x, y, parts, workers):
-    """Return the vectors -(2/n) g_j, shape (m, d)."""
+def _pull_numpy(a, w, x, y, parts, workers, pull, finish):
+    """Write the vectors -(2/n) g_j into `pull`, shape (m, d), and `finish` each block."""
     n, size = len(x), parts[0].stop
     signs = [None] * len(parts)
     groups = np.array_split(np.arange(len(parts)), min(len(parts), GROUPS))
-    even = np.zeros((len(groups), n), x.dtype)  # the parts of sum_j a_j |w_j . x_i|
-    pull = np.empty_like(w)
+    # The parts of sum_j a_j |w_j . x_i| and of sum_j a_j w_j.
+    even, odd = np.zeros((len(groups), n), x.dtype), np.zeros((len(groups), w.shape[1]), x.dtype)
     table = BITS.astype(x.dtype)
     columns = np.ascontiguousarray(x.T)
+    # One for both passes of each worker, with room to the end of a byte of signs.
+    scratch = np.empty((workers, -(-size * n // 8) * 8), x.dtype)
+    positive = np.empty((workers, size * n), bool)
 
-    def forward(first):
-        """Fill `signs` and `even` for every block of one worker."""
-        inner, positive = np.empty((size, n), x.dtype), np.empty((size, n), bool)
-        for g in range(first, len(groups), workers):
+    def forward(worker):
+        """Fill `signs`, `even` and `odd` for every block of one worker."""
+        for g in range(worker, len(groups), workers):
             for k in groups[g]:
-                rows = w[parts[k]]
-                h = np.matmul(rows, columns, out=inner[: len(rows)])
-                signs[k] = np.packbits(np.greater(h, 0, out=positive[: len(rows)]))
-                even[g] += a[parts[k]] @ np.abs(h, out=h)
+                outer, rows = a[parts[k]], w[parts[k]]
+                count = len(rows) * n
+                h = np.matmul(rows, columns, out=scratch[worker, :count].reshape(-1, n))
+                signs[k] = np.packbits(np.greater(h.ravel(), 0, out=positive[worker, :count]))
+                even[g] += outer @ np.abs(h, out=h)
+                odd[g] += outer @ rows
 
-    def backward(first):
+    def backward(worker):
         """Fill `pull` for every block of one worker."""
-        floats = np.empty((-(-size * n // 8), 8), x.dtype)
-        for k in range(first, len(parts), workers):
-            rows = parts[k].stop - parts[k].start
-            np.take(table, signs[k], axis=0, out=floats[: len(signs[k])], mode="clip")
-            mask = floats.reshape(-1)[: rows * n].reshape(rows, n)
-            np.matmul(mask, weighted, out=pull[parts[k]])
+        for k in range(worker, len(parts), workers):
+            floats = scratch[worker, : 8 * len(signs[k])].reshape(-1, 8)
+            np.take(table, signs[k], axis=0, out=floats, mode="clip")
+            rows = pull[parts[k]]
+            np.matmul(floats.reshape(-1)[: len(rows) * n].reshape(-1, n), weighted, out=rows)
+            finish(parts[k])
 
-    _share(forward, workers)
-    residual = (x @ (a @ w) + even.sum(axis=0)) / (2 * len(a)) - y
-    weighted = (-2 / n) * residual[:, None] * x
-    _share(backward, workers)
-    return pull
+    settings = np.geterr()  # a thread does not inherit what the caller does about overflow
 
+    def run(work, worker):
+        with np.errstate(**settings):
+            work(worker)
 
-def _share(work, workers):
-    """Call ``work(0)``, ..., ``work(workers - 1)``, each in a thread of its own."""
-    if workers == 1:
-        work(0)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(work, range(workers)))
+    with ThreadPoolExecutor(workers) if workers > 1 else nullcontext() as pool:
+        share = pool.map if pool else map
+        list(share(partial(run, forward), range(workers)))
+        residual = (x @ odd.sum(axis=0) + even.sum(axis=0)) / (2 * len(a)) - y
+        weighted = (-2 / n) * residual[:, None] * x
+        list(share(partial(run, backward), range(workers)))
 
 
 def _pull_torch(a, w, x, y, parts, device):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openblackbox.arguments import choice, number, real_array
+from openblackbox.arguments import choice, finite_array, number, real_array
 from openblackbox.meanfield.penalties import PENALTIES
 
 __all__ = ["ACTIVATIONS", "Activation", "Cloud", "Regression", "predict"]
@@ -122,6 +122,16 @@ class Cloud:
     def theta(self) -> np.ndarray:
         """The particles as rows :math:`(a_j, w_j)`, shape (m, 1 + d)."""
         return np.column_stack([self.a, self.w])
+
+
+def adopt(a, w):
+    """Return a cloud of two float arrays that nobody else holds: checked, frozen, not copied."""
+    for name, array in (("a", a), ("w", w)):
+        finite_array(name, array).flags.writeable = False
+    cloud = object.__new__(Cloud)
+    object.__setattr__(cloud, "a", a)
+    object.__setattr__(cloud, "w", w)
+    return cloud
 
 
 def predict(cloud, x, *, activation="relu"):
