@@ -137,6 +137,7 @@ def test_linear_images_of_a_cloud():
 def test_the_plane_is_left_to_pot_where_it_is_crowded(monkeypatch):
     u, v = clouds(30, 2)
     monkeypatch.setattr(module, "CROWDED", 30)
+    monkeypatch.setattr(module, "CROWDED_WITH_TAILS", 20)
     assert assignment_cost(u, v).method == "pot"
     assert assignment_cost(u[1:], v[1:]).method == "scipy"
     assert assignment_cost(*clouds(30, 3)).method == "scipy"
@@ -183,8 +184,37 @@ def test_the_crowded_plane():
     u = rng.standard_normal((3000, 2))
     near = u + 1e-4 * rng.standard_normal((3000, 2))
     for m, method in ((2999, "scipy"), (3000, "pot")):
-        assert module._faster(m, 2) == method
+        assert module._faster(u[:m], near[:m]) == method
     assert assignment_cost(u, near, method="scipy").cost < 3e-8
+
+
+@pytest.mark.parametrize("scale", [1e-150, 1, 1e150])
+def test_tails_leave_the_plane_to_pot_earlier(scale):
+    u = np.zeros((500, 2))
+    u[:, 0] = np.tile([-scale, scale], 250)
+    v = u.copy()
+    assert module._tails(u) == pytest.approx(1, rel=1e-12)
+    v[:2, 0] *= 100
+    far = (498 + 2e8) * 500 / (498 + 2e4) ** 2
+    assert module._tails(v) == pytest.approx(far, rel=1e-12)
+    for one, other in ((u, v), (v, u)):
+        assert module._faster(one, other) == "pot"
+        assert module._faster(one[:499], other[:499]) == "scipy"
+        space = (np.pad(cloud, ((0, 0), (0, 1))) for cloud in (one, other))
+        assert module._faster(*space) == "scipy"
+    assert module._faster(u, u) == "scipy"
+    assert module._tails(np.ones((4, 2))) == 1
+
+
+@pytest.mark.parametrize(("far", "method"), [(8.1, "scipy"), (8.4, "pot")])
+def test_tails_are_heavy_above_eight(far, method):
+    u = np.tile([[-1.0, 0.0], [1.0, 0.0]], (500, 1))
+    v = u.copy()
+    v[:2] *= far
+    tails = 1000 * (998 + 2 * far**4) / (998 + 2 * far**2) ** 2
+    assert module._tails(v) == pytest.approx(tails, rel=1e-12)
+    assert (tails > 8) == (method == "pot")
+    assert module._faster(u, v) == method
 
 
 @pytest.mark.parametrize("m, p", [(1, 2), (5, 2), (60, 3), (40, 50)])
