@@ -13,6 +13,7 @@ import argparse
 import importlib.util
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,6 +37,16 @@ def median_seconds(function: Callable[[], object], *, repeats: int = 7) -> float
         function()
         times.append(time.perf_counter() - start)
     return sorted(times)[repeats // 2]
+
+
+def peak_of_arrays(function: Callable[[], object]) -> int:
+    """Return the peak of what was allocated while a function ran, in bytes."""
+    tracemalloc.start()
+    try:
+        function()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def table(rows: list[dict]) -> str:

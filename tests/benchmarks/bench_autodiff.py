@@ -8,14 +8,12 @@ without. *Arrays*: the peak of all that numpy allocated, adjoints and temporary 
 column is the first of the two numbers before it, divided by the second.
 """
 
-import tracemalloc
-
 import numpy as np
 from openblackbox.foundations.autodiff import Node, gradient
 from openblackbox.foundations.autodiff_nodes import cross_entropy, relu
 from openblackbox.foundations.checkpointing import chain, measure_memory
 
-from book_tools.bench import median_seconds
+from book_tools.bench import median_seconds, peak_of_arrays
 
 PACKAGES = ("torch",)
 SIZES = ((32, 64), (128, 256), (256, 1024))  # batch and width
@@ -64,16 +62,6 @@ def deep(n_layers, segment):
         return gradient((y * y).sum(), weights)
 
     return run
-
-
-def peak_of_arrays(function):
-    """Return the peak of what was allocated while a function ran, in bytes."""
-    tracemalloc.start()
-    try:
-        function()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 def measure():

@@ -11,7 +11,6 @@ plain one; the last column is plain by blocked.
 """
 
 import time
-import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -21,7 +20,7 @@ from openblackbox.meanfield.energy import velocity
 from openblackbox.meanfield.particles import Cloud, Regression
 from openblackbox.meanfield.starts import start
 
-from book_tools.bench import median_seconds
+from book_tools.bench import median_seconds, peak_of_arrays
 
 PACKAGES = ("torch",)
 POINTS, DIMENSION = 1000, 100
@@ -91,16 +90,6 @@ def shares(cloud, task, threads, rounds=15):
         pairs.append((4 * POINTS * cloud.m * DIMENSION / seconds, rate))
     ours, rates = np.array(pairs).T
     return np.median(ours), np.median(rates), np.median(ours / rates)
-
-
-def peak_of_arrays(function):
-    """Return the peak of what was allocated while a function ran, in bytes."""
-    tracemalloc.start()
-    try:
-        function()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 def measure():

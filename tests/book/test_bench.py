@@ -1,7 +1,9 @@
 """The harness of the benchmarks: what it times, what it writes, what it refuses."""
 
 import time
+import tracemalloc
 
+import numpy as np
 import pytest
 from openblackbox.study import read_study
 
@@ -19,6 +21,15 @@ def test_median_ignores_the_first_call_and_outliers():
     seconds = bench.median_seconds(function, repeats=5)
     assert len(calls) == 6
     assert 0.002 <= seconds < 0.1
+
+
+def test_the_peak_of_arrays_is_that_of_the_call_alone():
+    before = np.zeros(10**6)  # is not counted
+    peak = bench.peak_of_arrays(lambda: np.ones(10**6).sum() + before[0])
+    assert 8e6 <= peak < 8.1e6
+    with pytest.raises(ZeroDivisionError):
+        bench.peak_of_arrays(lambda: 1 / 0)
+    assert not tracemalloc.is_tracing()
 
 
 def test_table_has_three_digits():

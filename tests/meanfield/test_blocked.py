@@ -1,6 +1,5 @@
 """The blocked velocity beside the plain one: every block length, precision, penalty and device."""
 
-import tracemalloc
 from functools import partial
 
 import numpy as np
@@ -11,6 +10,8 @@ from openblackbox.meanfield.blocked import velocity_blocked
 from openblackbox.meanfield.energy import velocity
 from openblackbox.meanfield.flow import run_flow
 from openblackbox.meanfield.particles import Cloud, Regression
+
+from book_tools.bench import peak_of_arrays
 
 DEVICES = [None, "cpu"]
 
@@ -107,29 +108,20 @@ def test_it_drives_the_flow(device):
         run_flow(cloud, task, step=1000, steps=50, field=field)
 
 
-def peak_memory(function):
-    tracemalloc.start()
-    try:
-        function()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 def test_no_array_of_points_by_particles_is_formed(monkeypatch):
     monkeypatch.setattr(blocked, "ENTRIES", 1 << 14)
     cloud, task = draw(m=4000, d=2, n=512, dtype=np.float32, decay=0.0)
     whole = 4 * cloud.m * task.n
-    assert peak_memory(lambda: velocity(cloud, task)) > 2 * whole
+    assert peak_of_arrays(lambda: velocity(cloud, task)) > 2 * whole
     # The signs take 1/32 of it; f in parts, the block and the result take the rest.
-    assert peak_memory(lambda: velocity_blocked(cloud, task)) < whole / 8
+    assert peak_of_arrays(lambda: velocity_blocked(cloud, task)) < whole / 8
 
 
 def test_the_partial_sums_do_not_grow_with_the_number_of_blocks(monkeypatch):
     monkeypatch.setattr(blocked, "ENTRIES", 1)  # 1000 blocks of 16
     cloud, task = draw(m=16000, d=2, n=512, dtype=np.float32, decay=0.0)
     whole = 4 * cloud.m * task.n
-    assert peak_memory(lambda: velocity_blocked(cloud, task)) < whole / 16
+    assert peak_of_arrays(lambda: velocity_blocked(cloud, task)) < whole / 16
     assert_same(velocity_blocked(cloud, task), velocity(cloud, task), 1e-5)
 
 
