@@ -7,8 +7,9 @@ import pytest
 from openblackbox.meanfield.block_certificate import block_gap, torus_supremum
 from openblackbox.meanfield.block_directions import on_spheres, sphere_start
 from openblackbox.meanfield.block_flow import block_risk, run_blocks
+from openblackbox.meanfield.blocks import BlockNetwork
 from openblackbox.meanfield.particles import Regression
-from openblackbox.meanfield.three_layer import BlockNetwork, evaluate
+from openblackbox.meanfield.three_layer import evaluate
 from scipy.optimize import minimize
 
 
@@ -117,6 +118,11 @@ def test_what_is_refused():
     task = Regression(x, g, decay=0.1, activation="tanh")
     with pytest.raises(ValueError, match="network: expected s = 2 and d = 2"):
         block_gap(sphere_start(2, 3, 2, rng=rng), task)
+    long = BlockNetwork([1.0], [[2.0, 0.0]], [[[1.0, 0.0], [1.0, 0.0]]])
+    with pytest.raises(ValueError, match="network: expected directions of length 1"):
+        block_gap(long, task)
+    with pytest.raises(TypeError, match="network: expected a BlockNetwork, got a list"):
+        block_gap([1.0], task)
     for other in (Regression(x, g, activation="tanh"), Regression(x, g, decay=0.1)):
         with pytest.raises(ValueError, match="task: expected tanh"):
             block_gap(sphere_start(2, 2, 2, rng=rng), other)

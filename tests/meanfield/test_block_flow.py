@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from block_cases import random_blocks
 from openblackbox.meanfield.block_directions import on_spheres, sphere_start
 from openblackbox.meanfield.block_flow import (
     block_risk,
@@ -12,19 +13,18 @@ from openblackbox.meanfield.block_flow import (
     run_blocks,
     sphere_velocity,
 )
+from openblackbox.meanfield.blocks import BlockNetwork
 from openblackbox.meanfield.particles import Regression
-from openblackbox.meanfield.three_layer import BlockNetwork, evaluate
+from openblackbox.meanfield.three_layer import evaluate
 
 SIGMAS = {"relu": torch.relu, "tanh": torch.tanh}
 
 
-def draw(activation="relu", decay=0.0, m=4, s=3, d=2, seed=0):
-    rng = np.random.default_rng(seed)
-    network = BlockNetwork(
-        rng.standard_normal(m), rng.standard_normal((m, s)), rng.standard_normal((m, s, d))
-    )
+def draw(activation="relu", decay=0.0):
+    rng = np.random.default_rng(0)
+    network = random_blocks(rng, m=4, s=3, d=2)
     task = Regression(
-        rng.standard_normal((9, d)), rng.standard_normal(9), decay=decay, activation=activation
+        rng.standard_normal((9, 2)), rng.standard_normal(9), decay=decay, activation=activation
     )
     return network, task
 
@@ -171,6 +171,8 @@ def test_what_is_refused():
         sphere_velocity(next(nearly), point)
     with pytest.raises(ValueError, match="positive length"):
         on_spheres(BlockNetwork([1.0], [[0.0]], [[[1.0]]]))
+    with pytest.raises(TypeError, match="network: expected a BlockNetwork, got a Regression"):
+        on_spheres(task)
     with pytest.raises(ValueError, match="space"):
         run_blocks(network, task, step=0.1, steps=1, space="torus")
     with pytest.raises(ValueError, match="step"):

@@ -4,21 +4,15 @@ import math
 
 import numpy as np
 import pytest
+from block_cases import random_blocks
 from openblackbox.meanfield.block_penalties import balanced, block_penalties
-from openblackbox.meanfield.three_layer import (
-    BlockNetwork,
-    SharedNetwork,
-    evaluate,
-    path_norm,
-)
+from openblackbox.meanfield.blocks import BlockNetwork
+from openblackbox.meanfield.three_layer import SharedNetwork, evaluate, path_norm
 
 
-def blocks(m=5, s=3, d=4, seed=0):
-    rng = np.random.default_rng(seed)
-    network = BlockNetwork(
-        rng.standard_normal(m), rng.standard_normal((m, s)), rng.standard_normal((m, s, d))
-    )
-    return network, rng.standard_normal((7, d))
+def blocks():
+    rng = np.random.default_rng(0)
+    return random_blocks(rng), rng.standard_normal((7, 4))
 
 
 def test_penalties_of_a_block_by_hand():

@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from cloud_cases import normal_cloud
 from openblackbox.meanfield.assignment import assignment_cost
 from openblackbox.meanfield.chaos import (
     cloud_distance,
@@ -14,23 +15,16 @@ from openblackbox.meanfield.chaos import (
     split_cloud,
 )
 from openblackbox.meanfield.particles import Cloud
-from openblackbox.meanfield.starts import start
 from scipy.optimize import linprog
 from scipy.spatial.distance import cdist
 from scipy.stats import wasserstein_distance
-
-
-def draw(m, d=2, seed=0, scale=1.0):
-    rng = np.random.default_rng([m, d, seed])
-    return start("gaussian", m=m, d=d, rng=rng, scale=scale)
-
 
 # Distances
 
 
 @pytest.mark.parametrize("m, n", [(1, 1), (3, 5), (4, 6), (7, 2)])
 def test_the_distance_solves_the_transport_problem(m, n):
-    u, v = draw(m), draw(n, seed=1)
+    u, v = normal_cloud(m), normal_cloud(n, seed=1)
     costs = cdist(u.theta, v.theta, "sqeuclidean")
     rows = np.kron(np.eye(m), np.ones(n))
     columns = np.kron(np.ones(m), np.eye(n))
@@ -41,7 +35,7 @@ def test_the_distance_solves_the_transport_problem(m, n):
 
 
 def test_equal_sizes_are_an_assignment_and_copies_change_nothing():
-    u, v = draw(60, 3), draw(60, 3, seed=1)
+    u, v = normal_cloud(60, 3), normal_cloud(60, 3, seed=1)
     exact = assignment_cost(u.theta, v.theta).cost
     assert cloud_distance(u, v) == pytest.approx(exact, rel=1e-12)
     copies = Cloud(np.tile(v.a, 3), np.tile(v.w, (3, 1)))
@@ -53,7 +47,7 @@ def test_equal_sizes_are_an_assignment_and_copies_change_nothing():
 
 def test_the_sliced_distance_of_points_and_shifts():
     # E (u . z)^2 = |z|^2 / D; four standard errors of 20000 directions are 3.7 %
-    u = draw(9)
+    u = normal_cloud(9)
     shifted = Cloud(u.a + 3, u.w + [[0, 4.0]])
     rng = np.random.default_rng(0)
     value = sliced_distance(u, shifted, rng=rng, directions=20_000)
@@ -63,7 +57,7 @@ def test_the_sliced_distance_of_points_and_shifts():
 
 def test_the_sliced_distance_is_the_mean_over_directions_of_the_line():
     # cell by cell: scipy has W1 on the line only, so compare shifted supports where W2 = W1
-    u = draw(5, 1)
+    u = normal_cloud(5, 1)
     far = Cloud(u.a + 1, u.w)
     rng = np.random.default_rng(3)
     value = sliced_distance(u, far, rng=rng, directions=40)
@@ -74,7 +68,7 @@ def test_the_sliced_distance_is_the_mean_over_directions_of_the_line():
 
 
 def test_the_sliced_distance_of_unequal_sizes_by_quantiles():
-    u, v = draw(4, 1), draw(6, 1, seed=1)
+    u, v = normal_cloud(4, 1), normal_cloud(6, 1, seed=1)
     value = sliced_distance(u, v, rng=np.random.default_rng(5), directions=30)
     ways = np.random.default_rng(5).standard_normal((2, 30))
     ways /= np.linalg.norm(ways, axis=0)
@@ -91,7 +85,7 @@ def test_the_sliced_distance_of_unequal_sizes_by_quantiles():
 
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_the_variance_by_exhaustion(activation):
-    law, x = draw(4), np.random.default_rng(1).standard_normal((6, 2))
+    law, x = normal_cloud(4), np.random.default_rng(1).standard_normal((6, 2))
     errors = []
     for chosen in product(range(4), repeat=3):
         index = list(chosen)
@@ -110,7 +104,7 @@ def test_the_function_error_by_hand():
 
 
 def test_first_particles():
-    cloud = draw(9)
+    cloud = normal_cloud(9)
     assert np.array_equal(first_particles(cloud, 4).theta, cloud.theta[:4])
     parts = split_cloud(cloud, 3)
     assert [part.m for part in parts] == [3, 3, 3]
@@ -118,7 +112,7 @@ def test_first_particles():
 
 
 def test_bad_input():
-    one, two = draw(4), draw(4, 3)
+    one, two = normal_cloud(4), normal_cloud(4, 3)
     with pytest.raises(ValueError, match="other: expected inner weights of 2 entries, got 3"):
         cloud_distance(one, two)
     with pytest.raises(ValueError, match="other: expected inner weights"):

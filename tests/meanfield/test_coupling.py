@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from cloud_cases import normal_cloud
 from openblackbox.meanfield.chaos import cloud_distance, first_particles
 from openblackbox.meanfield.coupling import (
     coupled_error,
@@ -11,12 +12,6 @@ from openblackbox.meanfield.coupling import (
 from openblackbox.meanfield.energy import velocity
 from openblackbox.meanfield.flow import run_flow, take_step
 from openblackbox.meanfield.particles import Cloud, Regression, predict
-from openblackbox.meanfield.starts import start
-
-
-def draw(m, d=2, seed=0, scale=1.0):
-    rng = np.random.default_rng([m, d, seed])
-    return start("gaussian", m=m, d=d, rng=rng, scale=scale)
 
 
 def smooth_task(seed=0, n=15, d=2):
@@ -25,7 +20,7 @@ def smooth_task(seed=0, n=15, d=2):
 
 
 def test_particles_and_partners():
-    cloud = draw(9)
+    cloud = normal_cloud(9)
     part = first_particles(cloud, 4)
     assert coupled_error(part, cloud) == 0
     moved = Cloud(part.a + 1, part.w + 2)
@@ -38,7 +33,7 @@ def test_particles_and_partners():
 def test_the_driven_velocity_is_that_of_the_large_cloud(activation, decay):
     base = smooth_task()
     task = Regression(base.x, base.y, decay=decay, activation=activation)
-    large = draw(30)
+    large = normal_cloud(30)
     part = first_particles(large, 7)
     full = velocity(large, task).theta
     driven = driven_velocity(part, task, driver=large).theta
@@ -48,7 +43,7 @@ def test_the_driven_velocity_is_that_of_the_large_cloud(activation, decay):
 
 
 def test_the_growth_is_the_derivative_of_the_coupled_error():
-    task, large = smooth_task(), draw(40)
+    task, large = smooth_task(), normal_cloud(40)
     cloud = Cloud(large.a[:10] + 0.1, large.w[:10] * 0.9)
     now = coupling_growth(cloud, large, task)
     assert now.error == pytest.approx(coupled_error(cloud, large), rel=1e-14)
@@ -64,7 +59,7 @@ def test_the_growth_is_the_derivative_of_the_coupled_error():
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_growth_stays_below_its_bound_along_the_flow(seed):
-    task, large = smooth_task(seed), draw(60, seed=seed)
+    task, large = smooth_task(seed), normal_cloud(60, seed=seed)
     cloud = first_particles(large, 6)
     paths = [run_flow(one, task, step=0.05, steps=40, every=8) for one in (cloud, large)]
     for k in range(6):
@@ -72,7 +67,7 @@ def test_the_growth_stays_below_its_bound_along_the_flow(seed):
         assert now.rate <= now.bound
     # far apart and with a large residual as well
     wild = Regression(task.x, 10 * task.y, activation="tanh")
-    other = draw(60, seed=seed + 10, scale=2.0)
+    other = normal_cloud(60, seed=seed + 10, scale=2.0)
     now = coupling_growth(cloud, other, wild)
     assert now.rate <= now.bound
 
@@ -90,7 +85,7 @@ def test_the_bound_of_the_growth_by_hand():
 
 
 def test_partners_may_stand_anywhere():
-    task, large = smooth_task(), draw(40)
+    task, large = smooth_task(), normal_cloud(40)
     cloud = Cloud(large.a[10:20] + 0.1, large.w[10:20])
     order = np.roll(np.arange(40), -10)
     turned = Cloud(large.a[order], large.w[order])
@@ -104,7 +99,7 @@ def test_partners_may_stand_anywhere():
 
 
 def test_bad_input():
-    one, two = draw(4), draw(4, 3)
+    one, two = normal_cloud(4), normal_cloud(4, 3)
     task = smooth_task()
     with pytest.raises(ValueError, match="other: expected at least 4 particles, got 3"):
         coupled_error(one, first_particles(one, 3))
@@ -117,6 +112,6 @@ def test_bad_input():
     with pytest.raises(ValueError, match=r"no decay, got 'tanh' and a decay of 0\.5"):
         coupling_growth(one, one, Regression(task.x, task.y, decay=0.5, activation="tanh"))
     with pytest.raises(ValueError, match="other: expected at least 6 particles, got 5"):
-        coupled_error(one, draw(5), first=2)
+        coupled_error(one, normal_cloud(5), first=2)
     with pytest.raises(ValueError, match="first: expected an integer, at least 0"):
         coupled_error(one, one, first=-1)

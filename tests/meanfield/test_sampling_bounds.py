@@ -105,6 +105,9 @@ def test_the_mean_bound_by_hand():
     assert dyadic_mean_bound(64, dimension=6, side=1.0) == pytest.approx(4.5, rel=1e-15)
     # D = 6, m = 1: J = 0 is best, the whole cube
     assert dyadic_mean_bound(1, dimension=6, side=1.0) == pytest.approx(6.0, rel=1e-15)
+    # in many dimensions as well, where the terms that are not taken exceed all floats
+    for dimension in (100, 10_000):
+        assert dyadic_mean_bound(64, dimension=dimension, side=1.0) == dimension
 
 
 @pytest.mark.parametrize("dimension, slope", [(1, -0.5), (3, -0.5), (6, -1 / 3), (10, -0.2)])

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from block_cases import random_blocks, random_shared
+from openblackbox.meanfield.blocks import BlockNetwork
 from openblackbox.meanfield.three_layer import (
-    BlockNetwork,
     SharedNetwork,
     duplicate,
     evaluate,
@@ -15,21 +16,14 @@ from openblackbox.meanfield.three_layer import (
 )
 
 
-def blocks(m=5, s=3, d=4, seed=0):
-    rng = np.random.default_rng(seed)
-    network = BlockNetwork(
-        rng.standard_normal(m), rng.standard_normal((m, s)), rng.standard_normal((m, s, d))
-    )
-    return network, rng.standard_normal((7, d))
+def blocks():
+    rng = np.random.default_rng(0)
+    return random_blocks(rng), rng.standard_normal((7, 4))
 
 
-def shared(m=5, k=6, s=3, d=4, seed=0):
-    rng = np.random.default_rng(seed)
-    mask = exact_degree_masks(m, k, s, rng=rng)
-    network = SharedNetwork(
-        rng.standard_normal(m), rng.standard_normal((m, k)), rng.standard_normal((k, d)), mask
-    )
-    return network, rng.standard_normal((7, d))
+def shared():
+    rng = np.random.default_rng(0)
+    return random_shared(rng), rng.standard_normal((7, 4))
 
 
 SIGMAS = {"relu": lambda h: max(h, 0.0), "tanh": math.tanh}

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from block_cases import random_blocks, random_shared
 from openblackbox.meanfield.block_certificate import block_gap
 from openblackbox.meanfield.block_directions import on_spheres, sphere_start
 from openblackbox.meanfield.block_flow import (
@@ -14,36 +15,23 @@ from openblackbox.meanfield.block_flow import (
     sphere_velocity,
 )
 from openblackbox.meanfield.block_penalties import balanced, block_penalties
+from openblackbox.meanfield.blocks import BlockNetwork
 from openblackbox.meanfield.particles import Regression
 from openblackbox.meanfield.relu_features import (
     differential_gap,
     feature_kernel,
     sample_differential_gap,
 )
-from openblackbox.meanfield.three_layer import (
-    BlockNetwork,
-    SharedNetwork,
-    duplicate,
-    evaluate,
-    exact_degree_masks,
-    path_norm,
-)
+from openblackbox.meanfield.three_layer import duplicate, evaluate, path_norm
 
 
-def blocks(m=5, s=2, d=3, seed=0):
-    rng = np.random.default_rng(seed)
-    network = BlockNetwork(
-        rng.standard_normal(m), rng.standard_normal((m, s)), rng.standard_normal((m, s, d))
-    )
-    return network, rng.standard_normal((30, d))
+def blocks(m=5):
+    rng = np.random.default_rng(0)
+    return random_blocks(rng, m=m, s=2, d=3), rng.standard_normal((30, 3))
 
 
-def shared_network(m=6, k=5, s=2, d=3, seed=0):
-    rng = np.random.default_rng(seed)
-    mask = exact_degree_masks(m, k, s, rng=rng)
-    return SharedNetwork(
-        rng.standard_normal(m), rng.standard_normal((m, k)), rng.standard_normal((k, d)), mask
-    )
+def shared_network():
+    return random_shared(np.random.default_rng(0), m=6, k=5, s=2, d=3)
 
 
 # --- RS-28, RS-40: the models

@@ -3,28 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from block_cases import random_blocks, random_shared
+from openblackbox.meanfield.blocks import BlockNetwork
 from openblackbox.meanfield.particles import Cloud, predict
 from openblackbox.meanfield.penalties import penalty
-from openblackbox.meanfield.three_layer import (
-    BlockNetwork,
-    SharedNetwork,
-    duplicate,
-    evaluate,
-    exact_degree_masks,
-    path_norm,
-)
+from openblackbox.meanfield.three_layer import duplicate, evaluate, path_norm
 from openblackbox.meanfield.three_layer_torch import to_torch
 
 
-def draw(kind, seed=0, *, m=6, k=5, s=3, d=4):
+def draw(kind, seed=0):
     rng = np.random.default_rng(seed)
-    a = rng.standard_normal(m)
     if kind == "two-layer":
-        return Cloud(a, rng.standard_normal((m, d)))
-    if kind == "blocks":
-        return BlockNetwork(a, rng.standard_normal((m, s)), rng.standard_normal((m, s, d)))
-    mask = exact_degree_masks(m, k, s, rng=rng)
-    return SharedNetwork(a, rng.standard_normal((m, k)), rng.standard_normal((k, d)), mask)
+        return Cloud(rng.standard_normal(6), rng.standard_normal((6, 4)))
+    return random_blocks(rng, m=6) if kind == "blocks" else random_shared(rng, m=6, k=5)
 
 
 KINDS = ("two-layer", "blocks", "shared")

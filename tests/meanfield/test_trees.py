@@ -92,6 +92,12 @@ def test_what_is_no_tree(edges):
         tree_tour(edges)
 
 
+@pytest.mark.parametrize("edges", [[[0, 1, 2]], [[0.0, 1.5]], [[0, 1, 1, 2]]])
+def test_what_are_no_pairs_of_integers(edges):
+    with pytest.raises(ValueError, match="edges: expected n - 1 pairs of integers"):
+        tree_tour(edges)
+
+
 def test_no_root():
     with pytest.raises(ValueError, match="root: expected"):
         tree_tour([[0, 1]], root=-1)

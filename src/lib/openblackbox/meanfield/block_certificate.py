@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from openblackbox.arguments import integer, real_array
-from openblackbox.meanfield.block_flow import block_risk
+from openblackbox.meanfield.block_directions import require_on_spheres
+from openblackbox.meanfield.block_flow import block_risk, check_blocks
 from openblackbox.meanfield.three_layer import evaluate
 
 __all__ = ["BlockGap", "Supremum", "block_gap", "torus_supremum"]
@@ -147,8 +148,10 @@ def block_gap(network, task, *, cells=48):
 
     Raises
     ------
+    TypeError
+        Something else than a `BlockNetwork` and a `Regression`.
     ValueError
-        Other sizes, another activation, or no decay.
+        Other sizes, directions of another length, another activation, or no decay.
 
     Notes
     -----
@@ -170,12 +173,14 @@ def block_gap(network, task, *, cells=48):
     >>> round(gap.risk, 6), round(gap.bound, 6)
     (0.01, 0.01)
     """
+    check_blocks(network, task)
     if (network.s, network.d) != (2, 2):
         raise ValueError(f"network: expected s = 2 and d = 2, got {network.s} and {network.d}")
     if task.activation != "tanh" or not task.decay:
         raise ValueError(
             f"task: expected tanh and a decay above 0, got {task.activation}, {task.decay}"
         )
+    require_on_spheres(network)
     residual = evaluate(network, task.x, activation="tanh") - task.y
     found = torus_supremum(residual, task.x, cells=cells)
     square, along = np.mean(residual**2), np.mean(residual * task.y)

@@ -3,9 +3,16 @@
 import numpy as np
 
 from openblackbox.arguments import generator, integer
-from openblackbox.meanfield.blocks import BlockNetwork
+from openblackbox.meanfield.blocks import BlockNetwork, require_blocks
 
 __all__ = ["on_spheres", "sphere_start"]
+
+
+def require_on_spheres(network):
+    """Raise ValueError for blocks with a direction whose length is not 1."""
+    lengths = [np.linalg.norm(v, axis=-1) for v in (network.u, network.w)]
+    if max(np.abs(length - 1).max() for length in lengths) > 1e-9:
+        raise ValueError("network: expected directions of length 1, got others; see on_spheres")
 
 
 def on_spheres(network):
@@ -25,6 +32,8 @@ def on_spheres(network):
     ------
     ValueError
         A direction of length 0.
+    TypeError
+        If `network` is no BlockNetwork.
 
     Notes
     -----
@@ -37,6 +46,7 @@ def on_spheres(network):
     >>> on_spheres(BlockNetwork([5.0], [[2.0]], [[[0.0, 3.0]]])).w
     array([[[0., 1.]]])
     """
+    require_blocks(network)
     u, w = (np.linalg.norm(v, axis=-1, keepdims=True) for v in (network.u, network.w))
     if not (u.all() and w.all()):
         raise ValueError("network: expected directions u and w of positive length, got length 0")

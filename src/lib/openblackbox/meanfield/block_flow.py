@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from openblackbox.arguments import choice, integer, number
-from openblackbox.meanfield.block_directions import on_spheres
-from openblackbox.meanfield.blocks import BlockNetwork
+from openblackbox.meanfield.block_directions import on_spheres, require_on_spheres
+from openblackbox.meanfield.blocks import BlockNetwork, require_blocks
 from openblackbox.meanfield.particles import Regression
 from openblackbox.meanfield.three_layer import evaluate
 
@@ -23,9 +23,9 @@ __all__ = [
 ]
 
 
-def _check(network, task):
-    if not isinstance(network, BlockNetwork):
-        raise TypeError(f"network: expected a BlockNetwork, got a {type(network).__name__}")
+def check_blocks(network, task):
+    """Refuse what is no network of blocks, what is no regression, and different dimensions."""
+    require_blocks(network)
     if not isinstance(task, Regression):
         raise TypeError(f"task: expected a Regression, got a {type(task).__name__}")
     if network.d != task.d:
@@ -69,7 +69,7 @@ def block_risk(network, task):
     >>> block_risk(BlockNetwork([3.0], [[1.0]], [[[1.0]]]), task)
     5.5
     """
-    _check(network, task)
+    check_blocks(network, task)
     residual = evaluate(network, task.x, activation=task.activation) - task.y
     return float(np.mean(residual**2) + task.decay * np.mean(np.abs(network.a)))
 
@@ -112,7 +112,7 @@ def block_velocity(network, task):
     >>> moved.a, moved.u, moved.w
     (array([-20.]), array([[-30.]]), array([[[-60.]]]))
     """
-    _check(network, task)
+    check_blocks(network, task)
     if task.decay:
         raise ValueError(f"task: expected a Regression without decay, got {task.decay}")
     return _velocity(network, task)
@@ -175,18 +175,25 @@ def sphere_velocity(network, task):
     >>> sphere_velocity(BlockNetwork([3.0], [[1.0]], [[[1.0]]]), task).a
     array([-4.5])
     """
-    _check(network, task)
-    lengths = np.concatenate(
-        [np.linalg.norm(network.u, axis=1)[:, None], np.linalg.norm(network.w, axis=2)], axis=1
+    pushes = _tangent_velocity(network, task)
+    moving = pushes.a - task.decay * np.sign(network.a)
+    return BlockNetwork(
+        np.where(network.a == 0, _shrink(pushes.a, task.decay), moving), pushes.u, pushes.w
     )
-    if np.abs(lengths - 1).max() > 1e-9:
-        raise ValueError("network: expected directions of length 1, got others; see on_spheres")
+
+
+def _tangent_velocity(network, task):
+    """Return -h and the velocities of the directions, without the penalty."""
+    check_blocks(network, task)
+    require_on_spheres(network)
     free = _velocity(network, task)
-    resting = np.sign(free.a) * np.maximum(np.abs(free.a) - task.decay, 0)
     u = free.u - np.sum(free.u * network.u, axis=1, keepdims=True) * network.u
     w = free.w - np.sum(free.w * network.w, axis=2, keepdims=True) * network.w
-    moving = free.a - task.decay * np.sign(network.a)
-    return BlockNetwork(np.where(network.a == 0, resting, moving), u, w)
+    return BlockNetwork(free.a, u, w)
+
+
+def _shrink(values, by):
+    return np.sign(values) * np.maximum(np.abs(values) - by, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,10 +232,9 @@ def _free_step(network, task, step):
 
 
 def _sphere_step(network, task, step):
-    moved = sphere_velocity(network, task)
-    free = network.a + step * _velocity(network, task).a
-    a = np.sign(free) * np.maximum(np.abs(free) - step * task.decay, 0)
-    return on_spheres(BlockNetwork(a, network.u + step * moved.u, network.w + step * moved.w))
+    pushes = _tangent_velocity(network, task)
+    a = _shrink(network.a + step * pushes.a, step * task.decay)
+    return on_spheres(BlockNetwork(a, network.u + step * pushes.u, network.w + step * pushes.w))
 
 
 STEPS = {"weights": _free_step, "spheres": _sphere_step}

@@ -3,14 +3,9 @@ r"""Penalties of blocks, and the rescaling that makes them equal."""
 import numpy as np
 
 from openblackbox.arguments import choice
-from openblackbox.meanfield.blocks import BlockNetwork
+from openblackbox.meanfield.blocks import BlockNetwork, require_blocks
 
 __all__ = ["balanced", "block_penalties"]
-
-
-def _blocks(network):
-    if not isinstance(network, BlockNetwork):
-        raise TypeError(f"network: expected a BlockNetwork, got a {type(network).__name__}")
 
 
 def block_penalties(network, *, kind="path"):
@@ -51,7 +46,7 @@ def block_penalties(network, *, kind="path"):
     >>> block_penalties(network), block_penalties(network, kind="half-square")
     (array([6.]), array([7.]))
     """
-    _blocks(network)
+    require_blocks(network)
     choice("kind", kind, ("path", "product", "half-square"))
     lengths = np.linalg.norm(network.w, axis=2)
     if kind == "path":
@@ -93,7 +88,7 @@ def balanced(network):
     >>> even.a.round(12), even.u.round(12), even.w.round(12)
     (array([-2.]), array([[2.]]), array([[[2.]]]))
     """
-    _blocks(network)
+    require_blocks(network)
     lengths = np.linalg.norm(network.w, axis=2)
     shares = np.abs(network.u) * lengths
     total = shares.sum(axis=1)

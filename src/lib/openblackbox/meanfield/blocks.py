@@ -21,6 +21,12 @@ def freeze(network, **arrays):
         object.__setattr__(network, name, array)
 
 
+def require_blocks(network):
+    """Raise TypeError for anything else than a `BlockNetwork`."""
+    if not isinstance(network, BlockNetwork):
+        raise TypeError(f"network: expected a BlockNetwork, got a {type(network).__name__}")
+
+
 def outer_weights(a):
     """Return the outer weights, or raise ValueError."""
     a = real_array("a", a, ndim=1)

@@ -163,6 +163,6 @@ def dyadic_mean_bound(m, *, dimension, side):
     m, dimension = integer("m", m), integer("dimension", dimension)
     side, best, total = number("side", side), 1.0, 0.0
     for j in range(1, 60):
-        total += 2.0 ** ((dimension / 2 - 2) * j)
+        total += 2.0 ** min((dimension / 2 - 2) * j, 1000)  # more than any m makes up for
         best = min(best, 4.0**-j + 2 / math.sqrt(m) * total)
     return dimension * side**2 * best

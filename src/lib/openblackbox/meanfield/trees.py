@@ -34,8 +34,7 @@ def spanning_tree(points):
     `scipy.sparse.csgraph.minimum_spanning_tree` of the complete graph. It takes an edge of length
     0 for a missing one, so the largest length is added to all, which changes all trees alike.
     Among the spanning trees it minimizes the sum of every increasing function of the lengths.
-    Cost: of order
-    m m log m.
+    Cost: of order m m log m.
 
     Defined in the chapter Synchronization of two rows.
 
@@ -75,7 +74,7 @@ def tree_tour(edges, *, root=0):
     Raises
     ------
     ValueError
-        If ``edges`` are not those of a tree that holds ``root``.
+        If ``edges`` are not pairs of integers, or not those of a tree that holds ``root``.
 
     Notes
     -----
@@ -91,7 +90,10 @@ def tree_tour(edges, *, root=0):
     [0, 2, 4, 3, 1]
     """
     neighbours = {integer("root", root, least=0): []}
-    for a, b in np.asarray(edges, dtype=np.intp).reshape(-1, 2).tolist():
+    edges = real_array("edges", edges, ndim=2)
+    if edges.shape[1] != 2 or np.any(edges % 1):
+        raise ValueError(f"edges: expected n - 1 pairs of integers, got an array {edges.shape}")
+    for a, b in edges.astype(np.intp).tolist():
         neighbours.setdefault(a, []).append(b)
         neighbours.setdefault(b, []).append(a)
     tour, met, stack = [], {root}, [(root, 0, True)]
@@ -104,6 +106,6 @@ def tree_tour(edges, *, root=0):
             ahead = [other for other in neighbours[vertex] if other not in met]
             met.update(ahead)
             stack.extend((other, depth + 1, True) for other in reversed(ahead))
-    if not len(tour) == len(neighbours) == np.size(edges) // 2 + 1:
+    if not len(tour) == len(neighbours) == len(edges) + 1:
         raise ValueError(f"edges: expected those of a tree that holds {root}, got another graph")
     return np.array(tour, dtype=np.intp)
