@@ -231,6 +231,22 @@ def test_the_cost_is_no_polynomial_and_homogeneous_of_degree_one():
 
 
 @pytest.mark.claim("RS-50", counterexample=True)
+def test_the_leading_coefficient_can_be_negative():
+    # T exchanges 0 and 1. It carries the first marginal of each mixture to the second: their masses
+    # are (t, 1 - t) and (1 - t, t).
+    cost = np.array([[(x - (1 - y)) ** 2 for y in (0, 1)] for x in (0, 1)])  # |u - T(v)|^2
+
+    def double_integral(t):
+        return np.array([t, 1 - t]) @ cost @ np.array([1 - t, t])
+
+    alpha = cost[0, 1] + cost[1, 0] - cost[0, 0] - cost[1, 1]  # mu = (0, 1), nu = (1, 0)
+    assert alpha == -2
+    assert double_integral(0) == double_integral(1) == 0
+    for t in (0.25, 0.5, 0.9):
+        assert double_integral(t) == pytest.approx(alpha * (t - 1) * t, rel=1e-12)
+
+
+@pytest.mark.claim("RS-50", counterexample=True)
 def test_it_is_not_convex_in_the_positions():
     v = [[0.0], [1.0]]
     costs = [assignment_cost(u, v).cost for u in ([[0.0], [1.0]], [[0.5], [0.5]], [[1.0], [0.0]])]

@@ -116,6 +116,10 @@ def test_bad_input_is_refused():
         make_task("hard", rng=rng(), n=1)
     with pytest.raises(ValueError, match="s: expected an integer from 1 to 4, got 5"):
         ring_mask(4, 5)
+    with pytest.raises(ValueError, match="y: expected values that are not all zero"):
+        best_constant([0.0, 0.0])
+    with pytest.raises(ValueError, match="y: expected finite numbers"):
+        best_constant([1.0, np.nan])
     dead = next(k for k in range(100) if (make_teacher("blocks", rng=rng(k), m=1, s=1).u < 0).all())
     with pytest.raises(ValueError, match="a constant one"):
         make_task("blocks", rng=rng(dead), m=1, s=1)

@@ -173,5 +173,8 @@ def test_bad_input_is_refused(task):
         run("blocks", task, rng=0)
     with pytest.raises(ValueError, match="rate: no finite objective after 1 steps of 1e\\+200"):
         run("blocks", task, rate=1e200)
+    other = make_student("hard", rng=np.random.default_rng(0), m=6, s=3, d=4)
+    with pytest.raises(ValueError, match="student: expected inputs in dimension 5, got 4"):
+        train(other, task, rng=np.random.default_rng(0))
     with pytest.raises(TypeError, match="network: expected one of"):
         train("hard", task, rng=np.random.default_rng(0))

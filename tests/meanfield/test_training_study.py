@@ -58,7 +58,8 @@ def test_a_row_is_what_the_function_gives(name, cell):
     for key, value in fresh.items():
         if key != "penalty":  # at the end of the shorter run
             stored = table[key][row]
-            assert value == (None if stored is None else pytest.approx(stored, rel=3e-4)), key
+            # Five digits are stored, and another machine may round the last one otherwise.
+            assert value == (None if stored is None else pytest.approx(stored, rel=1.1e-4)), key
 
 
 def test_learners_of_one_seed_share_what_they_should():

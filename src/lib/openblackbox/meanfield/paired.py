@@ -63,7 +63,7 @@ def paired_difference(first, second):
     -----
     The interval is exact for normal differences. The p-value is valid when each difference is
     symmetric about 0 under the hypothesis, and it is never below :math:`2^{1-n}`. Sums that differ
-    by a rounding error count as equal.
+    by a rounding error count as equal. Cost: all :math:`2^n` sums, one after the other.
 
     Defined in the chapter Training synchronized networks.
 
@@ -83,9 +83,10 @@ def paired_difference(first, second):
     d = first - second
     mean, error = float(d.mean()), float(d.std(ddof=1) / np.sqrt(n))
     half = float(student_t.ppf(0.975, n - 1)) * error
-    signs = 1 - 2 * ((np.arange(2**n)[:, None] >> np.arange(n)) & 1)
-    sums, slack = np.abs(signs @ d), 1e-12 * np.abs(d).sum()
-    p = float(np.mean(sums >= abs(d.sum()) - slack))
+    sums = np.zeros(1)
+    for value in d:
+        sums = np.concatenate([sums + value, sums - value])
+    p = float(np.mean(np.abs(sums) >= abs(d.sum()) - 1e-12 * np.abs(d).sum()))
     return PairedDifference(mean, error, mean - half, mean + half, p)
 
 

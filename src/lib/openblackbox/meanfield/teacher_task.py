@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from openblackbox.arguments import choice, generator, integer
+from openblackbox.arguments import choice, generator, integer, real_array
 from openblackbox.meanfield.particles import Cloud, predict
 from openblackbox.meanfield.three_layer import (
     BlockNetwork,
@@ -289,6 +289,11 @@ def best_constant(y):
     float
         :math:`\min_c \sum_i (c - y_i)^2 / \sum_i y_i^2`, between 0 and 1.
 
+    Raises
+    ------
+    ValueError
+        Values that are all zero, not finite, or not of one axis.
+
     Notes
     -----
     Defined in the chapter Training synchronized networks.
@@ -299,5 +304,7 @@ def best_constant(y):
     >>> best_constant([1.0, 3.0])
     0.2
     """
-    y = np.asarray(y, dtype=float)
+    y = real_array("y", y, ndim=1)
+    if not y.any():
+        raise ValueError("y: expected values that are not all zero")
     return float(np.var(y) / np.mean(y**2))

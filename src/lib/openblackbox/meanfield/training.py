@@ -99,8 +99,8 @@ def train(
     Raises
     ------
     ValueError
-        A number out of range, a synchronization weight for a student without rows, or an objective
-        that is no longer finite.
+        A number out of range, inputs of another dimension than the task's, a synchronization
+        weight for a student without rows, or an objective that is no longer finite.
     TypeError
         If `student` is no network or ``rng`` no generator.
     ImportError
@@ -132,6 +132,8 @@ def train(
     weight, rate = number("weight", weight, zero=True), number("rate", rate)
     iterations, batch = integer("iterations", iterations), integer("batch", batch)
     every, network = integer("every", every), to_torch(student)
+    if student.d != (d := task.x.shape[1]):
+        raise ValueError(f"student: expected inputs in dimension {d}, got {student.d}")
     with needed_by("train", "torch"):
         import torch
     synchronized = network.kind == "blocks" and student.s > 1
