@@ -131,6 +131,10 @@ def test_rescaling_and_rotation():
 def test_what_is_refused():
     with pytest.raises(ValueError, match=r"^x: expected points in the plane, shape \(n, 2\), got"):
         positive_cone(Regression([[1.0]], [1.0]))
+    with pytest.raises(ValueError, match=r"^x: expected 2 axes, got shape \(2,\)"):
+        kink_directions([1.0, 0.0])
+    with pytest.raises(ValueError, match=r"^x: expected finite numbers"):
+        kink_directions([[1.0, np.nan]])
     with pytest.raises(ValueError, match=r"^task: expected no decay, got 0.1"):
         positive_cone(Regression([[1.0, 0.0]], [1.0], decay=0.1))
     with pytest.raises(ValueError, match=r"^task: expected the activation 'relu', got 'tanh'"):

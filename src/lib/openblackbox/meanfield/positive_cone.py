@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import nnls
 
+from openblackbox.arguments import real_array
 from openblackbox.meanfield.particles import Cloud
 
 __all__ = ["ConeFit", "kink_directions", "positive_cone"]
@@ -61,7 +62,7 @@ def kink_directions(x):
 
     Parameters
     ----------
-    x : numpy.ndarray, shape (n, 2)
+    x : array_like, shape (n, 2)
         The points.
 
     Returns
@@ -73,7 +74,7 @@ def kink_directions(x):
     Raises
     ------
     ValueError
-        Points that are not in the plane.
+        Points that are not in the plane, or not finite.
 
     Notes
     -----
@@ -89,13 +90,14 @@ def kink_directions(x):
     --------
     >>> import numpy as np
     >>> from openblackbox.meanfield.positive_cone import kink_directions
-    >>> np.round(kink_directions(np.array([[1.0, 0.0], [0.0, 3.0]]))) + 0.0
+    >>> np.round(kink_directions([[1.0, 0.0], [0.0, 3.0]])) + 0.0
     array([[ 0., -1.],
            [ 1.,  0.],
            [ 0.,  1.],
            [-1.,  0.]])
     """
-    if x.ndim != 2 or x.shape[1] != 2:
+    x = real_array("x", x, ndim=2)
+    if x.shape[1] != 2:
         raise ValueError(f"x: expected points in the plane, shape (n, 2), got {x.shape}")
     x = x[np.any(x != 0, axis=1)]
     normal = np.column_stack([-x[:, 1], x[:, 0]]) / np.hypot(*x.T)[:, None]
