@@ -13,10 +13,7 @@ from openblackbox.meanfield.synchronization import (
     shift_cost,
     synchronization_cost,
 )
-
-
-def drawn(m, p, seed=0, *, s=3):
-    return np.random.default_rng([s, m, p, seed]).standard_normal((s, m, p))
+from row_cases import drawn
 
 
 def column(*rows):
@@ -63,7 +60,7 @@ def total(rows):
 @pytest.mark.parametrize("m, p", [(2, 1), (3, 2), (4, 1), (5, 2)])
 def test_the_printed_form_is_the_cost_of_rings_in_the_order_3_1_2(m, p):
     for seed in range(3):
-        rows = drawn(m, p, seed)
+        rows = drawn(3, m, p, seed)
         least = min(printed(rows, sigma) for sigma in orders(m))
         ring = synchronization_cost(rows[[2, 0, 1]], cyclic=True)
         assert ring.upper == pytest.approx(least, rel=1e-12)
@@ -73,7 +70,7 @@ def test_the_printed_form_is_the_cost_of_rings_in_the_order_3_1_2(m, p):
 @pytest.mark.parametrize("m, p", [(2, 1), (4, 2), (5, 1)])
 def test_the_substitution(m, p):
     """Term by term it is right, and over all permutations the second form is D."""
-    rows = drawn(m, p)
+    rows = drawn(3, m, p)
     shift = np.roll(np.arange(m), -1)
     for sigma in orders(m):
         substituted = np.array(sigma)[shift][np.argsort(sigma)]
@@ -107,7 +104,7 @@ def general(rows, sigma, shifts):
 
 @pytest.mark.claim("RS-57")
 def test_additive_shifts_give_the_cost():
-    rows = drawn(4, 2, s=4)
+    rows = drawn(4, 4, 2)
     shifts = {(k, other): other - k for k in range(4) for other in range(4)}
     for sigma in orders(4):
         assert general(rows, sigma, shifts) == pytest.approx(
@@ -217,7 +214,7 @@ def test_a_circuit_of_a_graph(arcs, circuit, s):
 @pytest.mark.parametrize("m, p", [(1, 1), (4, 2), (6, 1)])
 def test_the_other_terms_coincide(m, p):
     for seed in range(4):
-        rows = drawn(m, p, seed)
+        rows = drawn(3, m, p, seed)
         sigma = np.random.default_rng(seed).permutation(m)
         rows[1][sigma] = rows[0]
         back = np.argsort(sigma)
@@ -282,7 +279,7 @@ def test_the_gap_stays(m):
 def test_the_inequality_is_the_opposite_one(s, m, p):
     above = 0
     for seed in range(20):
-        rows = drawn(m, p, seed, s=s)
+        rows = drawn(s, m, p, seed)
         found = synchronization_cost(rows)
         assert total(rows) <= found.upper * (1 + 1e-12)
         above += found.upper > 1.001 * total(rows)
@@ -297,7 +294,7 @@ def test_the_shift_cost_vanishes_with_the_cost():
     assert shift_cost(rows).cost < 1e-28
     low, high = shift_constants(3)
     for seed in range(10):
-        rows = drawn(5, 2, seed)
+        rows = drawn(3, 5, 2, seed)
         found = synchronization_cost(rows)
         assert low * found.shift <= found.upper <= high * found.shift
 
@@ -332,7 +329,7 @@ def test_the_last_inequality_as_printed():
 @pytest.mark.parametrize("m, p", [(1, 1), (3, 2), (5, 1), (20, 3)])
 def test_the_last_inequality(m, p):
     for seed in range(20):
-        rows = drawn(m, p, seed)
+        rows = drawn(3, m, p, seed)
         right = right_side(rows, (3, 1), (1, 2))
         assert total(rows) <= right * (1 + 1e-12)
         if m <= 5:

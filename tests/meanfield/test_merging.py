@@ -8,6 +8,7 @@ from openblackbox.meanfield.merging import (
     gap_bounds,
     merge_cycles,
 )
+from row_cases import PAIRS, pair
 
 
 def mean_cost(u, v, permutation):
@@ -31,19 +32,7 @@ def test_cycles():
         assert labels.max() + 1 == count
 
 
-KINDS = ("independent", "near", "same", "ties")
-
-
-def pair(kind, m, p, seed):
-    rng = np.random.default_rng([m, p, seed])
-    u = rng.standard_normal((m, p))
-    if kind == "ties":
-        u = np.round(u)
-    v = {"independent": rng.standard_normal((m, p)), "near": u + 0.1 * rng.standard_normal((m, p))}
-    return u, v.get(kind, u)
-
-
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PAIRS)
 @pytest.mark.parametrize("m, p", [(2, 1), (7, 2), (40, 1), (60, 3), (30, 20)])
 def test_merging_gives_one_ring_within_the_theorem(m, p, kind):
     for seed in range(3):

@@ -12,17 +12,8 @@ from openblackbox.meanfield.multimarginal import (
     pairwise_w2,
     tuple_cost,
 )
+from row_cases import drawn, polygon
 from scipy.optimize import linprog
-
-
-def drawn(s, m, p, seed=0):
-    return np.random.default_rng([s, m, p, seed]).standard_normal((s, m, p))
-
-
-def hexagon():
-    angles = np.pi / 3 * np.arange(3)
-    points = np.column_stack([np.cos(angles), np.sin(angles)])
-    return np.stack([points, -points], axis=1)
 
 
 def over_permutations(rows):
@@ -62,17 +53,11 @@ def test_two_rows_are_the_distance():
 
 
 def test_hexagon():
-    rows = hexagon()
-    assert pairwise_w2(rows) == pytest.approx(1 - np.eye(3), abs=1e-15)
+    rows = polygon(3, 2)
+    assert pairwise_w2(rows) == pytest.approx(1 - np.eye(3), abs=1e-14)
     assert multimarginal_cost(rows).lower == pytest.approx(5, rel=1e-9)
     bounds = multimarginal_cost(rows, method="bounds")
     assert (bounds.lower, bounds.upper) == pytest.approx((3, 5), rel=1e-12)
-
-
-def polygon(s, m):
-    angles = 2 * np.pi * np.arange(s * m) / (s * m)
-    corners = np.column_stack([np.cos(angles), np.sin(angles)])
-    return np.stack([corners[k::s] for k in range(s)])
 
 
 @pytest.mark.parametrize("m", [2, 3, 5, 12])
@@ -117,6 +102,11 @@ def test_bounds(s, m, p):
     assert bounds.upper <= 2 * total
     star = pairwise_w2(rows).sum(axis=1).min() * s
     assert bounds.upper <= star * (1 + 1e-12)
+    glued = [
+        np.stack([row[assignment_cost(centre, row).permutation] for row in rows]) for centre in rows
+    ]
+    least = min(tuple_cost(points).mean() for points in glued)
+    assert bounds.upper == pytest.approx(least, rel=1e-12)
 
 
 def test_the_barycentre():
@@ -171,6 +161,6 @@ def test_bad_input():
         with pytest.raises(ValueError, match="rows: expected finite numbers"):
             function([[[0.0]], [[np.nan]]])
     with pytest.raises(ValueError, match="method: expected one of"):
-        multimarginal_cost(hexagon(), method="sinkhorn")
+        multimarginal_cost(polygon(3, 2), method="sinkhorn")
     with pytest.raises(ValueError, match="'sorted' for p = 1 only, got p = 2"):
-        multimarginal_cost(hexagon(), method="sorted")
+        multimarginal_cost(polygon(3, 2), method="sorted")

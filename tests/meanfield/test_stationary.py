@@ -11,10 +11,7 @@ from openblackbox.meanfield.synchronization import (
     shift_cost,
     synchronization_cost,
 )
-
-
-def drawn(s, m, p, seed=0):
-    return np.random.default_rng([s, m, p, seed]).standard_normal((s, m, p))
+from row_cases import drawn
 
 
 def copied(rows, times):

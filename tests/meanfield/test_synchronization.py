@@ -17,10 +17,7 @@ from openblackbox.meanfield.synchronization import (
     shift_cost,
     synchronization_cost,
 )
-
-
-def drawn(s, m, p, seed=0):
-    return np.random.default_rng([s, m, p, seed]).standard_normal((s, m, p))
+from row_cases import drawn
 
 
 def defined(rows, order):
@@ -181,8 +178,9 @@ def test_bad_input():
                 function(bad)
         with pytest.raises(ValueError, match="rows: expected finite numbers"):
             function(zeros + np.inf)
-    with pytest.raises(ValueError, match="returns a certified interval"):
-        synchronization_cost(zeros, exact_up_to=EXACT_LIMIT + 1)
+    for limit in (EXACT_LIMIT + 1, np.int64(EXACT_LIMIT + 1)):
+        with pytest.raises(ValueError, match="returns a certified interval"):
+            synchronization_cost(zeros, exact_up_to=limit)
     with pytest.raises(ValueError, match="exact_up_to: expected an integer"):
         synchronization_cost(zeros, exact_up_to=1.5)
     with pytest.raises(ValueError, match="cyclic: expected True or False"):

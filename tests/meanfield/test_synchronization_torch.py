@@ -7,12 +7,13 @@ import pytest
 import torch
 from openblackbox.meanfield.assignment import assignment_cost
 from openblackbox.meanfield.synchronization_torch import pairwise_w2_torch, shift_cost_torch
+from row_cases import drawn
 
 METHODS = ("assignment", "pot")
 
 
-def drawn(s, m, p, seed=0):
-    rows = np.random.default_rng([s, m, p, seed]).standard_normal((s, m, p))
+def both(s, m, p, seed=0):
+    rows = drawn(s, m, p, seed)
     return rows, torch.tensor(rows, requires_grad=True)
 
 
@@ -30,7 +31,7 @@ def best_shift(rows):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("s, m, p", [(2, 5, 1), (3, 1, 2), (3, 5, 1), (4, 4, 2), (5, 3, 3)])
 def test_shift_cost_against_all_permutations(s, m, p, method):
-    rows, tensor = drawn(s, m, p)
+    rows, tensor = both(s, m, p)
     least, order = best_shift(rows)
     value = shift_cost_torch(tensor, method=method)
     assert value.shape == ()
@@ -46,14 +47,14 @@ def test_shift_cost_against_all_permutations(s, m, p, method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_gradients_by_differences(method):
-    _, tensor = drawn(3, 4, 2, seed=1)
+    _, tensor = both(3, 4, 2, seed=1)
     assert torch.autograd.gradcheck(lambda x: shift_cost_torch(x, method=method), (tensor,))
     assert torch.autograd.gradcheck(lambda x: pairwise_w2_torch(x, method=method), (tensor,))
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_pairwise(method):
-    rows, tensor = drawn(4, 6, 2)
+    rows, tensor = both(4, 6, 2)
     found = pairwise_w2_torch(tensor, method=method)
     assert found.shape == (4, 4)
     for k, other in itertools.product(range(4), repeat=2):
@@ -65,7 +66,7 @@ def test_pairwise(method):
 
 
 def test_two_rows_are_the_distance_and_precision_is_kept():
-    rows, tensor = drawn(2, 7, 3)
+    rows, tensor = both(2, 7, 3)
     assert shift_cost_torch(tensor).item() == pytest.approx(
         assignment_cost(rows[0], rows[1]).cost, rel=1e-13
     )

@@ -77,7 +77,7 @@ def cycle_labels(permutation):
     >>> cycle_labels([1, 0, 2]).tolist()
     [0, 0, 1]
     """
-    permutation = _permutation(permutation)
+    permutation = permutation_array(permutation)
     m = len(permutation)
     graph = csr_array((np.ones(m), (np.arange(m), permutation)), shape=(m, m))
     return connected_components(graph, directed=False)[1]
@@ -123,9 +123,7 @@ def merge_cycles(u, v, permutation, *, merges=None):
     [2, 0, 1]
     """
     u, v = two_clouds(u, v)
-    permutation = _permutation(permutation)
-    if len(permutation) != len(u):
-        raise ValueError(f"permutation: expected {len(u)} entries, got {len(permutation)}")
+    permutation = permutation_array(permutation, size=len(u))
     labels = cycle_labels(permutation)
     count = int(labels.max()) + 1
     merges = count - 1 if merges is None else integer("merges", merges, least=0, most=count - 1)
@@ -174,10 +172,8 @@ def gap_bounds(u, v, permutation):
     (6.0, 6.0, 10.0)
     """
     u, v = two_clouds(u, v)
-    permutation = _permutation(permutation)
-    if len(permutation) != len(u):
-        raise ValueError(f"permutation: expected {len(u)} entries, got {len(permutation)}")
     m = len(u)
+    permutation = permutation_array(permutation, size=m)
     diameters = [float(cdist(x, x).max()) for x in (u, v)]
     trees = [float(spanning_tree(x)[1].sum()) for x in (u, v)]
     squares = float((spanning_tree(u + v[permutation])[1] ** 2).sum())
@@ -186,11 +182,14 @@ def gap_bounds(u, v, permutation):
     )
 
 
-def _permutation(permutation):
+def permutation_array(permutation, *, size=None):
+    """Return a permutation of 0, ..., m - 1, of `size` entries if given, or raise ValueError."""
     array = np.asarray(permutation)
     whole = array.ndim == 1 and array.size and array.dtype.kind in "iu"
     if not whole or not np.array_equal(np.sort(array), np.arange(len(array))):
         raise ValueError(f"permutation: expected 0, ..., m - 1 in some order, got {permutation!r}")
+    if size is not None and len(array) != size:
+        raise ValueError(f"permutation: expected {size} entries, got {len(array)}")
     return array.astype(np.intp)
 
 

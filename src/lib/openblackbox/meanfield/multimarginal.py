@@ -194,13 +194,12 @@ def _linear_program(rows):
 
 
 def _bounds(rows):
-    lower, above = 0.0, []
-    for c, centre in enumerate(rows):
-        glued = rows.copy()
-        for k, row in enumerate(rows):
-            if k != c:
-                found = assignment_cost(centre, row)
-                glued[k] = row[found.permutation]
-                lower += found.cost / 2
-        above.append(float(tuple_cost(glued).mean()))
-    return min(lower, min(above)), min(above)
+    s, lower = len(rows), 0.0
+    glued = np.repeat(rows[None], s, axis=0)  # glued[c, k] is row k in the order of row c
+    for c, k in itertools.combinations(range(s), 2):
+        found = assignment_cost(rows[c], rows[k])
+        glued[c, k] = rows[k][found.permutation]
+        glued[k, c] = rows[c][np.argsort(found.permutation)]
+        lower += found.cost
+    upper = min(float(tuple_cost(points).mean()) for points in glued)
+    return min(lower, upper), upper

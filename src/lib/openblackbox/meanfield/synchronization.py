@@ -18,7 +18,7 @@ from scipy.spatial.distance import cdist
 
 from openblackbox.arguments import integer
 from openblackbox.meanfield.assignment import assignment_cost
-from openblackbox.meanfield.merging import cycle_labels, merge_cycles
+from openblackbox.meanfield.merging import merge_cycles, permutation_array
 from openblackbox.meanfield.multimarginal import stacked_rows, tuple_cost
 
 __all__ = [
@@ -102,12 +102,12 @@ def synchronization_cost(rows, *, exact_up_to=7, cyclic=False):
     (2.0, 2.0, True, 1.0)
     """
     rows = stacked_rows(rows)
-    if isinstance(exact_up_to, int) and exact_up_to > EXACT_LIMIT:
+    limit = integer("exact_up_to", exact_up_to, least=0)
+    if limit > EXACT_LIMIT:
         raise ValueError(
-            f"exact_up_to: expected at most {EXACT_LIMIT}, got {exact_up_to}: all m! permutations "
+            f"exact_up_to: expected at most {EXACT_LIMIT}, got {limit}: all m! permutations "
             "are tried; above this limit synchronization_cost returns a certified interval"
         )
-    limit = integer("exact_up_to", exact_up_to, least=0)
     if not isinstance(cyclic, bool):
         raise ValueError(f"cyclic: expected True or False, got {cyclic!r}")
     s, m, _ = rows.shape
@@ -120,7 +120,8 @@ def synchronization_cost(rows, *, exact_up_to=7, cyclic=False):
     if cyclic:
         order = merge_cycles(*_windows(rows, 1), order)
     upper = permutation_cost(rows, order)
-    lower = max(shift_constants(s)[0] * shift.cost, float(gap_costs(rows).sum()))
+    further = [_gap_cost(rows, gap) for gap in range(2, s)]
+    lower = max(shift_constants(s)[0] * shift.cost, float(np.sum([shift.cost, *further])))
     return SynchronizationCost(min(lower, upper), upper, order, False, shift.cost)
 
 
@@ -197,7 +198,7 @@ def gap_costs(rows):
     [1.0, 1.0]
     """
     rows = stacked_rows(rows)
-    return np.array([assignment_cost(*_windows(rows, g)).cost for g in range(1, len(rows))])
+    return np.array([_gap_cost(rows, gap) for gap in range(1, len(rows))])
 
 
 def permutation_cost(rows, permutation):
@@ -231,10 +232,7 @@ def permutation_cost(rows, permutation):
     2.0
     """
     rows = stacked_rows(rows)
-    cycle_labels(permutation)
-    order = np.asarray(permutation, dtype=np.intp)
-    if len(order) != rows.shape[1]:
-        raise ValueError(f"permutation: expected {rows.shape[1]} entries, got {len(order)}")
+    order = permutation_array(permutation, size=rows.shape[1])
     place, orbit = np.arange(len(order)), []
     for row in rows:
         place = order[place]
@@ -282,6 +280,10 @@ def _windows(rows, gap):
     """Return the windows (1, ..., s - g) and (g + 1, ..., s) of each neuron as two clouds."""
     m = rows.shape[1]
     return tuple(x.transpose(1, 0, 2).reshape(m, -1) for x in (rows[:-gap], rows[gap:]))
+
+
+def _gap_cost(rows, gap):
+    return assignment_cost(*_windows(rows, gap)).cost
 
 
 def _gap_matrices(rows):
