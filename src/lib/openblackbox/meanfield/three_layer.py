@@ -145,7 +145,8 @@ def evaluate(network, x, *, activation="relu"):
 
     Examples
     --------
-    >>> from openblackbox.meanfield.three_layer import BlockNetwork, evaluate
+    >>> from openblackbox.meanfield.blocks import BlockNetwork
+    >>> from openblackbox.meanfield.three_layer import evaluate
     >>> evaluate(BlockNetwork([2.0], [[1.0, -1.0]], [[[1.0], [-1.0]]]), [[3.0], [-3.0]])
     array([6., 0.])
     """
@@ -268,7 +269,8 @@ def path_norm(network):
 
     Examples
     --------
-    >>> from openblackbox.meanfield.three_layer import BlockNetwork, path_norm
+    >>> from openblackbox.meanfield.blocks import BlockNetwork
+    >>> from openblackbox.meanfield.three_layer import path_norm
     >>> path_norm(BlockNetwork([2.0], [[3.0, -1.0]], [[[0.0, 1.0], [3.0, 4.0]]]))
     16.0
     """

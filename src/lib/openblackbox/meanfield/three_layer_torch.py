@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from openblackbox.meanfield.blocks import BlockNetwork
 from openblackbox.meanfield.particles import Cloud
-from openblackbox.meanfield.three_layer import BlockNetwork, SharedNetwork
+from openblackbox.meanfield.three_layer import SharedNetwork
 from openblackbox.optional import needed_by
 
 __all__ = ["TorchNetwork", "to_torch"]
@@ -130,7 +131,7 @@ def to_torch(network):
 
     Examples
     --------
-    >>> from openblackbox.meanfield.three_layer import BlockNetwork
+    >>> from openblackbox.meanfield.blocks import BlockNetwork
     >>> from openblackbox.meanfield.three_layer_torch import to_torch
     >>> network = to_torch(BlockNetwork([2.0], [[3.0, -1.0]], [[[0.0, 1.0], [3.0, 4.0]]]))
     >>> network.path_norm().item(), tuple(network.rows().shape)
