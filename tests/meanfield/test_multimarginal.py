@@ -160,6 +160,9 @@ def test_bad_input():
                 function(bad)
         with pytest.raises(ValueError, match="rows: expected finite numbers"):
             function([[[0.0]], [[np.nan]]])
+        for far in (1e151, 1.5e308):
+            with pytest.raises(ValueError, match="rows: expected differences up to 1e"):
+                function([[[far]], [[-far]]])
     with pytest.raises(ValueError, match="method: expected one of"):
         multimarginal_cost(polygon(3, 2), method="sinkhorn")
     with pytest.raises(ValueError, match="'sorted' for p = 1 only, got p = 2"):

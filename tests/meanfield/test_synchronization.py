@@ -178,6 +178,9 @@ def test_bad_input():
                 function(bad)
         with pytest.raises(ValueError, match="rows: expected finite numbers"):
             function(zeros + np.inf)
+        for far in (1e151, 1.5e308):
+            with pytest.raises(ValueError, match="rows: expected differences up to 1e"):
+                function([[[far]], [[-far]]])
     for limit in (EXACT_LIMIT + 1, np.int64(EXACT_LIMIT + 1)):
         with pytest.raises(ValueError, match="returns a certified interval"):
             synchronization_cost(zeros, exact_up_to=limit)

@@ -28,6 +28,8 @@ __all__ = [
 LP_LIMIT = 20_000
 """The largest number of s-tuples, m^s, for which the linear program is offered."""
 METHODS = ("auto", "lp", "sorted", "bounds")
+FAR = 1e150
+"""Squares of numbers up to this one can be added without overflow."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ def multimarginal_cost(rows, *, method="auto"):
     Raises
     ------
     ValueError
-        Rows of a wrong shape or with numbers that are not finite; "sorted" for p > 1; "lp" for more
-        than 20000 tuples, where "bounds" remains.
+        Rows of a wrong shape, or with numbers that are not finite or differ by more than 1e150;
+        "sorted" for p > 1; "lp" for more than 20000 tuples, where "bounds" remains.
 
     Notes
     -----
@@ -125,7 +127,7 @@ def pairwise_w2(rows):
     Raises
     ------
     ValueError
-        Rows of a wrong shape, or numbers that are not finite.
+        Rows of a wrong shape, or numbers that are not finite or differ by more than 1e150.
 
     Notes
     -----
@@ -147,10 +149,14 @@ def pairwise_w2(rows):
 
 
 def stacked_rows(rows):
-    """Return rows as an array (s, m, p) with s >= 2 and m, p >= 1, or raise ValueError."""
+    """Return rows as an array (s, m, p), s >= 2, no points too far apart, or raise ValueError."""
     rows = real_array("rows", rows)
     if rows.ndim != 3 or len(rows) < 2 or 0 in rows.shape:
         raise ValueError(f"rows: expected shape (s, m, p), s >= 2, m, p >= 1, got {rows.shape}")
+    with np.errstate(over="ignore"):
+        spread = float(np.abs(rows - rows[0, 0]).max())
+    if spread > FAR:
+        raise ValueError(f"rows: expected differences up to {FAR:g}, got {spread:.3g}")
     return rows
 
 

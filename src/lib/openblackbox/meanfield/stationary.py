@@ -67,7 +67,8 @@ def stationary_cost(rows):
     Raises
     ------
     ValueError
-        Rows of a wrong shape, numbers that are not finite, or more than 20000 tuples.
+        Rows of a wrong shape, numbers that are not finite or differ by more than 1e150, or more
+        than 20000 tuples.
 
     Notes
     -----

@@ -82,8 +82,8 @@ def synchronization_cost(rows, *, exact_up_to=7, cyclic=False):
     Raises
     ------
     ValueError
-        Rows of a wrong shape or with numbers that are not finite; ``exact_up_to`` above 9: leave it
-        out and take the interval.
+        Rows of a wrong shape, or with numbers that are not finite or differ by more than 1e150;
+        ``exact_up_to`` above 9: leave it out and take the interval.
 
     Notes
     -----
@@ -144,7 +144,7 @@ def shift_cost(rows):
     Raises
     ------
     ValueError
-        Rows of a wrong shape, or numbers that are not finite.
+        Rows of a wrong shape, or numbers that are not finite or differ by more than 1e150.
 
     Notes
     -----
@@ -182,7 +182,7 @@ def gap_costs(rows):
     Raises
     ------
     ValueError
-        Rows of a wrong shape, or numbers that are not finite.
+        Rows of a wrong shape, or numbers that are not finite or differ by more than 1e150.
 
     Notes
     -----
@@ -219,7 +219,8 @@ def permutation_cost(rows, permutation):
     Raises
     ------
     ValueError
-        Rows of a wrong shape, numbers that are not finite, or no permutation of m numbers.
+        Rows of a wrong shape, numbers that are not finite or differ by more than 1e150, or no
+        permutation of m numbers.
 
     Notes
     -----
