@@ -102,7 +102,7 @@ def assignment_cost(u, v, *, method="auto"):
     laws with their covariances; and the smallest entry of each column is subtracted. None of this
     changes the order of the permutations by cost. It saves up to nine tenths of the solver's time
     where the clouds differ in place, size or shape. Where they are small and nearly equal it does
-    not pay: for 50 points the whole, checks included, takes up to 2.2 times as long as the bare
+    not pay: for 50 points the whole, checks included, takes up to 2.4 times as long as the bare
     solver and its costs, less than 0.1 ms more.
 
     :math:`\sigma` is optimal up to rounding errors of about :math:`10^{-13}` times the square of
