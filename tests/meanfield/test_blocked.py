@@ -117,6 +117,15 @@ def test_no_array_of_points_by_particles_is_formed(monkeypatch):
     assert peak_of_arrays(lambda: velocity_blocked(cloud, task)) < whole / 8
 
 
+@pytest.mark.parametrize("penalty", ["half-square", "path"])
+def test_the_penalty_needs_no_array_of_all_particles(monkeypatch, penalty):
+    monkeypatch.setattr(blocked, "ENTRIES", 1 << 14)
+    cloud, task = draw(m=8000, d=64, n=256, dtype=np.float32, penalty=penalty)
+    result = 4 * cloud.m * (1 + cloud.d)
+    # The signs take 1/8 of it, the check that the result is finite 1/4.
+    assert peak_of_arrays(lambda: velocity_blocked(cloud, task)) < 1.6 * result
+
+
 def test_the_partial_sums_do_not_grow_with_the_number_of_blocks(monkeypatch):
     monkeypatch.setattr(blocked, "ENTRIES", 1)  # 1000 blocks of 16
     cloud, task = draw(m=16000, d=2, n=512, dtype=np.float32, decay=0.0)

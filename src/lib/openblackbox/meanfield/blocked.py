@@ -16,7 +16,7 @@ import numpy as np
 from openblackbox.arguments import integer
 from openblackbox.meanfield.energy import check_dimensions
 from openblackbox.meanfield.particles import adopt
-from openblackbox.meanfield.penalties import penalty_gradient
+from openblackbox.meanfield.penalties import slopes
 from openblackbox.optional import needed_by
 
 __all__ = ["velocity_blocked"]
@@ -69,9 +69,10 @@ def velocity_blocked(cloud, task, *, block=None, workers=1, device=None):
     :math:`g_j` by a product of the signs with the matrix of the :math:`r_i x_i`.
 
     Cost: two matrix products, 4 n m d operations, as in `velocity`, and no others of that order.
-    Memory besides cloud and result: the signs as bits, n m / 8 bytes, a block for each worker, and
-    at most 64 partial sums of f. With torch the signs are n m bytes. The result does not depend on
-    `workers`.
+    Memory besides cloud and result: the signs as bits, n m / 8 bytes, for each worker a block and
+    a few arrays of its particles, and at most 64 partial sums of f; of arrays of float32 beside
+    float64 also copies in double. With torch the signs are n m bytes. The result does not depend
+    on `workers`.
 
     Defined in the chapter Two-layer networks as particles.
 
@@ -93,15 +94,15 @@ def velocity_blocked(cloud, task, *, block=None, workers=1, device=None):
     arrays = [array.astype(dtype, copy=False) for array in (cloud.a, cloud.w, task.x, task.y)]
     a, w = arrays[:2]
     moved_a, moved_w = np.empty_like(a), np.empty_like(w)
-    decay_a, decay_w = penalty_gradient(cloud, kind=task.penalty)
 
     def finish(part):
         """Turn the vectors -(2/n) g_j of a block, in `moved_w`, into velocities."""
         np.einsum("jd,jd->j", w[part], moved_w[part], out=moved_a[part])
         moved_w[part] *= a[part, None]
         if task.decay:
-            moved_a[part] -= task.decay * decay_a[part]
-            moved_w[part] -= task.decay * decay_w[part]
+            slope_a, slope_w = slopes(cloud.a[part], cloud.w[part], task.penalty)
+            moved_a[part] -= task.decay * slope_a
+            moved_w[part] -= task.decay * slope_w
 
     if device is None:
         _pull_numpy(*arrays, parts, workers, moved_w, finish)

@@ -194,7 +194,7 @@ def velocity(cloud, task):
     Raises
     ------
     ValueError
-        Particles and points of different dimensions.
+        Particles and points of different dimensions, or an overflow.
 
     Notes
     -----
@@ -248,7 +248,7 @@ def dissipation(cloud, task):
     Raises
     ------
     ValueError
-        Particles and points of different dimensions.
+        Particles and points of different dimensions, or an overflow.
 
     Notes
     -----
