@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from openblackbox.meanfield.balance import rebalance, run_balanced
+from openblackbox.meanfield.energy import risk
 from openblackbox.meanfield.flow import run_flow, take_step
 from openblackbox.meanfield.particles import Cloud, Regression, predict
 from openblackbox.meanfield.penalties import penalty
@@ -43,6 +44,8 @@ def test_a_step_is_an_explicit_step_and_then_the_balance():
     for k in range(2):
         expected = rebalance(take_step(expected, task, step=0.125))
         np.testing.assert_allclose(path.cloud(k + 1).theta, expected.theta, rtol=1e-12, atol=1e-14)
+        assert path.times[k + 1] == 0.125 * (k + 1)
+        assert path.risks[k + 1] == pytest.approx(risk(expected, task), rel=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -37,6 +37,7 @@ def test_a_row_is_the_certificate_of_the_end():
 
 def test_the_table_is_complete_and_consistent():
     table = {k: np.array(v) for k, v in read_study(data_path("global-convergence.csv")).items()}
+    assert (DECAY, STEP, STEPS) == (0.004, 0.1, 10000)  # what the table was made with
     assert list(table) == list(STUDY.header)
     assert len(table["m"]) == len(STUDY.cells()) == 160
     assert np.all(table["lower"] <= table["risk"])

@@ -79,6 +79,10 @@ def test_parallel_points_have_half_circles():
     x = np.array([[1.0, 1.0], [-2.0, -2.0], [3.0, 3.0]])
     directions = kink_directions(x)
     assert len(directions) == 8
+    # Each is a unit vector, orthogonal to the points or, where the arc is a half circle, parallel.
+    np.testing.assert_allclose(np.linalg.norm(directions, axis=1), 1, rtol=1e-14)
+    across = np.abs(directions @ [0.5**0.5, 0.5**0.5])
+    np.testing.assert_allclose(across, [0] * 6 + [1] * 2, rtol=1e-14, atol=1e-15)
     fit = positive_cone(Regression(x, [1.0, 4.0, 3.0]))
     assert fit.value < 1e-28
     alone = positive_cone(Regression([[0.0, 2.0]], [3.0]))
