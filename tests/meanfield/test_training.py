@@ -1,5 +1,7 @@
 """Training against a loop written by hand, its records, and its good manners."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 import torch
@@ -86,6 +88,13 @@ def test_the_records_are_those_of_the_networks(task, kind):
         if kind in ("hard", "ring", "blocks"):
             assert done.penalties[k] == pytest.approx(path_norm(network), rel=1e-12)
     assert done.errors[-1] < done.errors[0]
+
+
+def test_the_defaults_are_what_the_chapter_says():
+    """Adam with step size 0.01, 1000 steps on batches of 256 points, and the decay 0.03."""
+    defaults = {name: option.default for name, option in signature(train).parameters.items()}
+    stated = {"rate": 0.01, "iterations": 1000, "batch": 256, "decay": 0.03, "weight": 0.0}
+    assert {name: defaults[name] for name in stated} == stated
 
 
 def test_the_last_step_is_recorded_once(task):
