@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from openblackbox.meanfield.block_certificate import block_gap, torus_supremum
+from openblackbox.meanfield.block_certificate import BlockGap, block_gap, torus_supremum
 from openblackbox.meanfield.block_directions import on_spheres, sphere_start
 from openblackbox.meanfield.block_flow import block_risk, run_blocks
 from openblackbox.meanfield.blocks import BlockNetwork
@@ -56,6 +56,14 @@ def test_the_slack_of_one_point_by_hand():
     assert found.lower <= best <= found.upper
 
 
+def test_the_grid_has_the_centres_of_its_cells():
+    # Four centres, from an eighth of a circle on; both w there serve the point (1, 0) best.
+    found = torus_supremum([1.0], [[1.0, 0.0]], cells=2)
+    assert found.angles == pytest.approx([math.pi / 4] * 3, rel=1e-14)
+    best = math.tanh(math.sqrt(2) * math.tanh(math.sqrt(0.5)))
+    assert found.lower == pytest.approx(best, rel=1e-14)
+
+
 def test_second_derivatives_stay_below_the_bound():
     rng = np.random.default_rng(4)
     b, worst = 4 / (3 * math.sqrt(3)), 0.0
@@ -96,6 +104,10 @@ def test_a_decay_above_all_prices_makes_zero_optimal():
     assert gap.bound == pytest.approx(gap.risk, rel=1e-12)
     assert gap.risk == pytest.approx(0.05, rel=1e-12)
     assert gap.relative == pytest.approx(0, abs=1e-12)
+
+
+def test_the_relative_gap_is_a_share_of_the_risk():
+    assert BlockGap(4.0, 3.0, torus_supremum([1.0], [[1.0, 0.0]], cells=2)).relative == 0.25
 
 
 def test_a_network_without_residual():
