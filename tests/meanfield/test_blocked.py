@@ -5,6 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from cloud_cases import normal_task
 from openblackbox.meanfield import blocked
 from openblackbox.meanfield.blocked import velocity_blocked
 from openblackbox.meanfield.energy import velocity
@@ -16,11 +17,7 @@ from book_tools.bench import peak_of_arrays
 DEVICES = [None, "cpu"]
 
 
-def draw(*, m=37, d=3, n=13, seed=0, dtype=float, decay=0.3, penalty="half-square"):
-    rng = np.random.default_rng(seed)
-    cloud = Cloud(rng.standard_normal(m).astype(dtype), rng.standard_normal((m, d)).astype(dtype))
-    x, y = rng.standard_normal((n, d)).astype(dtype), rng.standard_normal(n).astype(dtype)
-    return cloud, Regression(x, y, decay=decay, penalty=penalty)
+draw = partial(normal_task, m=37, n=13)
 
 
 def assert_same(found, expected, tolerance):

@@ -1,7 +1,10 @@
 """The certificate against hand computation, brute force, and a convex solver of its own."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+from cloud_cases import normal_task
 from openblackbox.meanfield.certificate import Certificate, certify, dual_value, height
 from openblackbox.meanfield.energy import first_variation, risk
 from openblackbox.meanfield.flow import run_flow
@@ -9,12 +12,7 @@ from openblackbox.meanfield.particles import Cloud, Regression, predict
 from openblackbox.meanfield.starts import start
 from openblackbox.relu_supremum import relu_sup
 
-
-def draw(seed=0, *, m=6, d=2, n=11, **options):
-    rng = np.random.default_rng(seed)
-    cloud = start("gaussian", m=m, d=d, rng=rng)
-    x, y = rng.standard_normal((n, d)), rng.standard_normal(n)
-    return cloud, Regression(x, y, **({"decay": 0.3} | options))
+draw = partial(normal_task, m=6, d=2)
 
 
 def designed(seed, *, d=2, n=11):

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from cloud_cases import normal_task, torch_gradient
 from openblackbox.meanfield.energy import dissipation, energy, first_variation, risk, velocity
 from openblackbox.meanfield.flow import run_flow, take_step
 from openblackbox.meanfield.particles import Cloud, Regression, predict
@@ -13,20 +14,12 @@ from openblackbox.meanfield.starts import start
 from scipy.integrate import solve_ivp
 from scipy.optimize import linprog
 
-
-def draw(seed=0, *, m=7, d=3, n=11, **options):
-    rng = np.random.default_rng(seed)
-    cloud = start("gaussian", m=m, d=d, rng=rng)
-    x, y = rng.standard_normal((n, d)), rng.standard_normal(n)
-    return cloud, Regression(x, y, **({"decay": 0.3} | options))
-
-
 # --- RS-01 to RS-03: networks, laws of the data, and the norm
 
 
 @pytest.mark.claim("RS-01")
 def test_the_function_is_the_integral_over_the_measure():
-    cloud, task = draw()
+    cloud, task = normal_task()
     f = predict(cloud, task.x)
     terms = [a * np.maximum(task.x @ w, 0) / cloud.m for a, w in zip(cloud.a, cloud.w, strict=True)]
     np.testing.assert_allclose(f, np.sum(terms, axis=0), rtol=1e-13, atol=1e-15)
@@ -48,7 +41,7 @@ def test_the_law_of_the_labels_does_not_give_the_risk():
 
 @pytest.mark.claim("RS-02")
 def test_the_law_of_the_points_does():
-    cloud, task = draw(decay=0.0)
+    cloud, task = normal_task(decay=0.0)
     order = np.random.default_rng(1).permutation(task.n)
     twice = np.tile(order, 2)
     other = Regression(task.x[twice], task.y[twice])
@@ -125,7 +118,7 @@ def test_the_infimum_over_directions_is_a_norm_of_functions(seed):
 @pytest.mark.parametrize("kind", ["half-square", "path"])
 @pytest.mark.parametrize("seed", range(3))
 def test_the_risk_is_never_convex_in_the_particles(kind, seed):
-    cloud, task = draw(seed, penalty=kind)
+    cloud, task = normal_task(seed, penalty=kind)
     e = task.x[0] / np.linalg.norm(task.x[0])
     c = np.maximum(task.x @ e, 0)
     A, B = np.mean(c**2), np.mean(c * task.y)
@@ -159,8 +152,8 @@ def test_permuted_minimizers_are_minimizers_and_their_mean_is_none():
 @pytest.mark.claim("RS-04")
 @pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 1.0])
 def test_the_risk_is_convex_in_the_measure(share):
-    one, task = draw(0, m=8)
-    other, _ = draw(1, m=8)
+    one, task = normal_task(0, m=8)
+    other, _ = normal_task(1, m=8)
     k = round(8 * share)  # of 8 copies of each particle, 8 - k of the one and k of the other
     mixed = Cloud(
         np.concatenate([np.tile(one.a, 8 - k), np.tile(other.a, k)]),
@@ -310,7 +303,7 @@ def test_each_step_gains_the_square_of_the_gradient(seed):
 
 @pytest.mark.claim("RS-10")
 def test_descent_with_small_steps_follows_the_flow():
-    cloud, task = draw(2, m=5, d=2, activation="tanh")
+    cloud, task = normal_task(2, m=5, d=2, activation="tanh")
 
     def field(_, theta):
         theta = theta.reshape(cloud.m, -1)
@@ -328,7 +321,7 @@ def test_descent_with_small_steps_follows_the_flow():
 @pytest.mark.claim("RS-11")
 @pytest.mark.parametrize("kind", ["half-square", "path"])
 def test_the_risk_is_an_energy_of_pairs(kind):
-    cloud, task = draw(penalty=kind)
+    cloud, task = normal_task(penalty=kind)
     parts = energy(cloud, task)
     assert parts.total == pytest.approx(risk(cloud, task), rel=1e-14)
     f = predict(cloud, task.x)
@@ -351,40 +344,34 @@ def printed_potential(cloud, task):
     return G.detach().numpy(), np.column_stack([slope_a.numpy(), slope_w.numpy()])
 
 
-def minus_gradient(cloud, task):
-    """Return minus the gradient of the risk in each particle, by torch."""
-    x, y = torch.tensor(task.x), torch.tensor(task.y)
-    a, w = (torch.tensor(array, requires_grad=True) for array in (cloud.a, cloud.w))
-    V = ((a**2).sum() + (w**2).sum()) / 2
-    value = ((torch.relu(x @ w.T) @ a / len(a) - y) ** 2).mean() + task.decay * V / len(a)
-    slope_a, slope_w = torch.autograd.grad(value, (a, w))
-    return -np.column_stack([slope_a.numpy(), slope_w.numpy()])
-
-
 @pytest.mark.claim("RS-12", counterexample=True)
 @pytest.mark.parametrize("m", [3, 7, 20])
 def test_the_printed_force_is_m_halves_of_minus_the_gradient(m):
-    cloud, task = draw(m=m)
+    cloud, task = normal_task(m=m)
     _, force = printed_potential(cloud, task)  # grad F - (1/m) sum grad K
-    np.testing.assert_allclose(force, m / 2 * minus_gradient(cloud, task), rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(
+        force, -m / 2 * torch_gradient(cloud, task)[1], rtol=1e-10, atol=1e-14
+    )
 
 
 @pytest.mark.claim("RS-12")
 @pytest.mark.parametrize("seed", range(3))
 def test_the_velocity_is_minus_m_times_the_gradient(seed):
-    cloud, task = draw(seed)
+    cloud, task = normal_task(seed)
     _, force = printed_potential(cloud, task)
     moved = velocity(cloud, task).theta
-    np.testing.assert_allclose(moved, cloud.m * minus_gradient(cloud, task), rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(
+        moved, -cloud.m * torch_gradient(cloud, task)[1], rtol=1e-10, atol=1e-13
+    )
     np.testing.assert_allclose(moved, 2 * force, rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.claim("RS-13", counterexample=True)
 def test_minus_the_slope_of_the_printed_potential_is_the_gradient():
-    cloud, task = draw()
+    cloud, task = normal_task()
     _, force = printed_potential(cloud, task)
     np.testing.assert_allclose(
-        -force, -cloud.m / 2 * minus_gradient(cloud, task), rtol=1e-10, atol=1e-14
+        -force, cloud.m / 2 * torch_gradient(cloud, task)[1], rtol=1e-10, atol=1e-14
     )
     # A particle that follows it climbs.
     climbed = Cloud(cloud.a - 1e-4 * force[:, 0], cloud.w - 1e-4 * force[:, 1:])
@@ -393,7 +380,7 @@ def test_minus_the_slope_of_the_printed_potential_is_the_gradient():
 
 @pytest.mark.claim("RS-13", "RS-14")
 def test_the_first_variation_is_minus_twice_the_printed_potential():
-    cloud, task = draw()
+    cloud, task = normal_task()
     G, force = printed_potential(cloud, task)
     np.testing.assert_allclose(first_variation(cloud, cloud, task), -2 * G, rtol=1e-12, atol=1e-14)
     np.testing.assert_allclose(velocity(cloud, task).theta, 2 * force, rtol=1e-10, atol=1e-13)
@@ -401,8 +388,8 @@ def test_the_first_variation_is_minus_twice_the_printed_potential():
 
 @pytest.mark.claim("RS-14", counterexample=True)
 def test_the_slope_of_the_risk_along_a_new_particle_is_not_the_printed_potential():
-    cloud, task = draw()
-    theta, _ = draw(4, m=1)
+    cloud, task = normal_task()
+    theta, _ = normal_task(4, m=1)
     f, phi = predict(cloud, task.x), predict(theta, task.x)
     V, v = np.mean(penalty(cloud)), penalty(theta)[0]
     values = []
@@ -421,7 +408,7 @@ def test_the_slope_of_the_risk_along_a_new_particle_is_not_the_printed_potential
 @pytest.mark.claim("RS-15")
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_the_transport_equation_holds_against_a_test_function(activation):
-    cloud, task = draw(m=20, activation=activation)
+    cloud, task = normal_task(m=20, activation=activation)
     moved = velocity(cloud, task).theta
 
     def mean(theta):
@@ -440,7 +427,7 @@ def test_the_transport_equation_holds_against_a_test_function(activation):
 @pytest.mark.claim("RS-15", counterexample=True)
 def test_with_the_printed_potential_the_risk_increases():
     # d_t mu = div(mu grad G) moves each particle by -grad G.
-    cloud, task = draw()
+    cloud, task = normal_task()
     _, force = printed_potential(cloud, task)
     moved = Cloud(cloud.a - 1e-6 * force[:, 0], cloud.w - 1e-6 * force[:, 1:])
     slope = (risk(moved, task) - risk(cloud, task)) / 1e-6
@@ -457,7 +444,7 @@ def relative_error(f, y):
 
 @pytest.mark.claim("RS-16", counterexample=True)
 def test_the_relative_error_is_not_bounded_by_one():
-    cloud, task = draw(decay=0.0)
+    cloud, task = normal_task(decay=0.0)
     y = predict(cloud, task.x)
     values = [
         relative_error(predict(Cloud(c * cloud.a, cloud.w), task.x), y) for c in (0, -1, 5, 1)
@@ -483,7 +470,7 @@ def test_it_may_rise_while_the_training_error_falls():
 @pytest.mark.claim("RS-16")
 @pytest.mark.parametrize("seed", range(3))
 def test_with_the_best_scale_it_lies_between_zero_and_one(seed):
-    cloud, task = draw(seed)
+    cloud, task = normal_task(seed)
     f, y = predict(cloud, task.x), task.y
     scale = (f @ y) / (f @ f)
     cosine = (f @ y) / (np.linalg.norm(f) * np.linalg.norm(y))
@@ -499,12 +486,12 @@ def test_with_the_best_scale_it_lies_between_zero_and_one(seed):
 
 @pytest.mark.claim("RS-16")
 def test_it_is_nonnegative_zero_for_the_target_and_one_for_the_network_zero():
-    cloud, task = draw(decay=0.0)
+    cloud, task = normal_task(decay=0.0)
     y = predict(cloud, task.x)
     assert relative_error(y, y) == 0
     assert relative_error(0 * y, y) == 1
     for seed in range(5):
-        other, _ = draw(seed + 1)
+        other, _ = normal_task(seed + 1)
         f = predict(other, task.x)
         ratio = np.linalg.norm(f) / np.linalg.norm(y)
         assert (1 - ratio) ** 2 < relative_error(f, y) < (1 + ratio) ** 2
