@@ -85,8 +85,9 @@ def run_balanced(cloud, task, *, step, steps, every=1):
     Notes
     -----
     For balanced particles this is a method of order 1 for the flow, as the explicit step is. A
-    balanced particle with a >= 0 keeps a >= 0 in each step with :math:`\tau (s + \lambda) \le 1`,
-    :math:`s = \sup_{\|u\| = 1} |\frac2n \sum_i r_i (u \cdot x_i)_+|`.
+    balanced particle with a >= 0 keeps a >= 0, up to rounding, in each step with
+    :math:`\tau (s + \lambda) \le 1`, :math:`s = \sup_{\|u\| = 1} |\frac2n \sum_i r_i (u \cdot
+    x_i)_+|`.
 
     Defined in the chapter Global convergence.
 
