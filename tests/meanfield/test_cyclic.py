@@ -4,10 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from openblackbox.meanfield.assignment import assignment_cost
+from openblackbox.meanfield.assignment import assignment_cost, dual_potentials
 from openblackbox.meanfield.cyclic import EXACT_LIMIT, cyclic_cost
 from openblackbox.meanfield.merging import cycle_labels, gap_bounds
 from row_cases import PAIRS, pair
+from scipy.spatial.distance import cdist
 
 
 def enumerated(u, v):
@@ -81,18 +82,36 @@ def test_the_interval(p, kind):
         assert found.upper < 1.1 * found.lower
 
 
-def test_pieces_are_moved_until_none_improves():
-    """No piece of one neuron can be moved to a better place, by trying all."""
-    u, v = pair("same", 25, 2)
-    found = cyclic_cost(u, v)
-    ring = [0]
-    while (ahead := found.permutation[ring[-1]]) != 0:
-        ring.append(ahead)
-    for start, place in itertools.product(range(25), range(24)):
-        rest = ring[:start] + ring[start + 1 :]
-        moved = np.array(rest[:place] + [ring[start]] + rest[place:])
-        cost = ((u[moved] - v[np.roll(moved, -1)]) ** 2).sum() / 25
-        assert cost > found.upper * (1 - 1e-12)
+@pytest.mark.parametrize("m, draws", [(40, 8), (80, 4)])
+def test_pieces_are_moved_until_none_improves(m, draws):
+    """No piece of up to three neurons can be moved to a better place, by trying all."""
+    for seed in range(draws):
+        u, v = pair("same", m, 2, seed)
+        costs, found = cdist(u, v, "sqeuclidean"), cyclic_cost(u, v)
+        ring = [0]
+        while (ahead := found.permutation[ring[-1]]) != 0:
+            ring.append(ahead)
+        for size, start in itertools.product((1, 2, 3), range(m)):
+            turned = ring[start:] + ring[:start]
+            piece, rest = turned[:size], turned[size:]
+            for place in range(len(rest)):
+                moved = np.array(rest[:place] + piece + rest[place:])
+                assert costs[moved, np.roll(moved, -1)].sum() > m * found.upper * (1 - 1e-12)
+
+
+def test_the_lower_end_is_the_better_of_leaving_and_entering():
+    better = []
+    for seed in range(36):
+        u, v = pair("near", 20, 2, seed)
+        f, g, reduced = dual_potentials(u, v)
+        labels = cycle_labels(assignment_cost(u, v).permutation)
+        inside = [labels == label for label in range(labels.max() + 1)]
+        leaving = sum(reduced[np.ix_(s, ~s)].min() for s in inside)
+        entering = sum(reduced[np.ix_(~s, s)].min() for s in inside)
+        bound = (f.sum() + g.sum() + max(leaving, entering)) / 20
+        assert cyclic_cost(u, v).lower == pytest.approx(bound, rel=1e-12)
+        better.append(leaving > entering)
+    assert 0 < sum(better) < 36  # in one draw of six
 
 
 def test_relabelling_both_rows_changes_nothing_and_one_row_does():

@@ -72,6 +72,13 @@ def test_the_cheaper_direction_is_taken():
     assert strict == 20
 
 
+def test_short_edges_come_first():
+    points = [[0.0], [1.0], [3.0], [7.0]]
+    for merges, left in ((1, [1, 0, 2, 3]), (2, [2, 0, 1, 3])):
+        merged = merge_cycles(points, points, np.arange(4), merges=merges)
+        assert merged.tolist() == left or np.argsort(merged).tolist() == left
+
+
 def test_bounds_by_hand():
     u, v = np.array([[0.0], [1.0], [3.0]]), np.array([[0.0], [5.0], [1.0]])
     bounds = gap_bounds(u, v, [0, 2, 1])
