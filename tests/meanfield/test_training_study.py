@@ -42,7 +42,8 @@ def test_the_tables_are_those_of_the_studies(name):
         ("synchronized-training.csv", ("hard", 2, "soft .003")),
         ("synchronized-strong.csv", ("hard", 4, "soft 1")),
         ("synchronized-flat.csv", ("two-layer", 4, "hard")),
-        ("synchronized-others.csv", ("blocks", 0, "two-layer")),
+        ("synchronized-others.csv", ("blocks", 0, "soft .03")),
+        ("synchronized-flat.csv", ("two-layer", 1, "two-layer")),
     ],
 )
 def test_a_row_is_what_the_function_gives(name, cell):
