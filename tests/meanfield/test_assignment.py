@@ -7,6 +7,7 @@ import ot
 import pytest
 from openblackbox.meanfield import assignment as module
 from openblackbox.meanfield.assignment import assignment_cost, dual_potentials
+from openblackbox.meanfield.cloud_shapes import tails
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
@@ -145,35 +146,9 @@ def test_the_plane_is_left_to_pot_where_it_is_crowded(monkeypatch):
     assert assignment_cost(u, v).method == "scipy"
 
 
-def test_balanced_clouds_have_nearly_equal_covariances(monkeypatch):
-    monkeypatch.setattr(module, "RIDGE", 0.0)
-    u, v = clouds(500, 4)
-    v = v @ np.diag([5, 1, 0.5, 0.1])
-    u, v = u - u.mean(axis=0), v - v.mean(axis=0)
-    first, second = module._balanced(u, v)
-    assert first.T @ first == pytest.approx(second.T @ second, rel=1e-9, abs=1e-9)
-    assert first @ second.T == pytest.approx(u @ v.T, rel=1e-9, abs=1e-9)
-    wide, tall = clouds(20, 8)  # too few points for covariances: the sizes alone
-    first, second = module._balanced(wide, 9 * tall)
-    assert (first**2).sum() == pytest.approx((second**2).sum(), rel=1e-12)
-    assert first @ second.T == pytest.approx(9 * wide @ tall.T, rel=1e-12)
-
-
-def test_a_direction_without_variance():
-    """There the map is given by the ridge: 1e-4 of the mean variance of all directions."""
-    u, v = np.zeros((40, 2)), np.zeros((40, 2))
-    u[:, 0], v[:, 0] = np.tile([-1, 1], 20), np.tile([-3, 3], 20)
-    v[:, 1] = np.repeat([-2, 2], 20)
-    _, second = module._balanced(u, v)
-    ridges = 1e-4 / 2, 1e-4 * 13 / 2
-    assert second[:, 0] == pytest.approx(v[:, 0] * ((1 + ridges[0]) / (9 + ridges[1])) ** 0.25)
-    expected = v[:, 1] * (ridges[0] / (4 + ridges[1])) ** 0.25
-    assert second[:, 1] == pytest.approx(expected, rel=1e-9)
-
-
 def test_large_clouds_are_balanced_and_small_ones_are_not(monkeypatch):
     called = []
-    monkeypatch.setattr(module, "_balanced", lambda u, v: (called.append(len(u)), u, v)[1:])
+    monkeypatch.setattr(module, "balanced", lambda u, v: (called.append(len(u)), u, v)[1:])
     for m in (199, 200):
         assignment_cost(*clouds(m, 2))
     assert called == [200]
@@ -193,17 +168,17 @@ def test_tails_leave_the_plane_to_pot_earlier(scale):
     u = np.zeros((500, 2))
     u[:, 0] = np.tile([-scale, scale], 250)
     v = u.copy()
-    assert module._tails(u) == pytest.approx(1, rel=1e-12)
+    assert tails(u) == pytest.approx(1, rel=1e-12)
     v[:2, 0] *= 100
     far = (498 + 2e8) * 500 / (498 + 2e4) ** 2
-    assert module._tails(v) == pytest.approx(far, rel=1e-12)
+    assert tails(v) == pytest.approx(far, rel=1e-12)
     for one, other in ((u, v), (v, u)):
         assert module._faster(one, other) == "pot"
         assert module._faster(one[:499], other[:499]) == "scipy"
         space = (np.pad(cloud, ((0, 0), (0, 1))) for cloud in (one, other))
         assert module._faster(*space) == "scipy"
     assert module._faster(u, u) == "scipy"
-    assert module._tails(np.ones((4, 2))) == 1
+    assert tails(np.ones((4, 2))) == 1
 
 
 @pytest.mark.parametrize(("far", "method"), [(8.1, "scipy"), (8.4, "pot")])
@@ -211,9 +186,9 @@ def test_tails_are_heavy_above_eight(far, method):
     u = np.tile([[-1.0, 0.0], [1.0, 0.0]], (500, 1))
     v = u.copy()
     v[:2] *= far
-    tails = 1000 * (998 + 2 * far**4) / (998 + 2 * far**2) ** 2
-    assert module._tails(v) == pytest.approx(tails, rel=1e-12)
-    assert (tails > 8) == (method == "pot")
+    expected = 1000 * (998 + 2 * far**4) / (998 + 2 * far**2) ** 2
+    assert tails(v) == pytest.approx(expected, rel=1e-12)
+    assert (expected > 8) == (method == "pot")
     assert module._faster(u, v) == method
 
 

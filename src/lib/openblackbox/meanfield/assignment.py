@@ -15,6 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from openblackbox.arguments import choice, real_array
+from openblackbox.meanfield.cloud_shapes import FAR, at_the_origin, balanced, tails
 from openblackbox.optional import needed_by
 
 __all__ = [
@@ -34,10 +35,6 @@ BALANCED_FROM = 200
 """From so many points on it pays to bring the two clouds to one shape first."""
 FEW_ENTRIES = 20
 """Up to so many entries `cdist` is faster for small clouds than a product of matrices."""
-RIDGE = 1e-4
-"""Share of the mean variance added to all variances, so that nothing is divided by zero."""
-FAR = 1e60
-"""Sums of squares between 1 / FAR and FAR are safe from overflow and underflow as they are."""
 MANY_PIVOTS = 2**40
 """A limit on pivots that is never met; with POT's own, large problems end without an optimum."""
 
@@ -235,14 +232,7 @@ def _faster(u, v):
         return "sorted"
     if p > 2 or m < CROWDED_WITH_TAILS or not find_spec("ot"):
         return "scipy"
-    return "pot" if m >= CROWDED or max(_tails(u), _tails(v)) > HEAVY else "scipy"
-
-
-def _tails(points):
-    """Return the mean fourth power of the distance to the centre by the squared mean square."""
-    squares = (_at_the_origin(points) ** 2).sum(axis=1)
-    mean = squares.mean()
-    return ((squares / mean) ** 2).mean() if mean else 1.0
+    return "pot" if m >= CROWDED or max(tails(u), tails(v)) > HEAVY else "scipy"
 
 
 def _costs(u, v):
@@ -262,49 +252,12 @@ def _costs(u, v):
 
 def _products(u, v):
     """Return the squared distances up to column constants, from the products of moved points."""
-    u, v = _at_the_origin(u), _at_the_origin(v)
+    u, v = at_the_origin(u), at_the_origin(v)
     if len(u) >= BALANCED_FROM:
-        u, v = _balanced(u, v)
+        u, v = balanced(u, v)
     costs = (-2 * u) @ v.T
     costs += np.einsum("ij,ij->i", u, u)[:, None]
     return costs
-
-
-def _at_the_origin(points):
-    """Move the mean to 0, without overflow; scale what is so large or small that squares suffer."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        moved = points - points.sum(axis=0) / len(points)
-    if 1 / FAR < np.vdot(moved, moved) < FAR:
-        return moved
-    for _ in range(2):
-        points = points / (float(np.abs(points).max()) or 1.0)
-        points = points - points.mean(axis=0)
-    return points
-
-
-def _balanced(u, v):
-    """Map two clouds at the origin by A and 1 / A, A symmetric, to nearly equal covariances.
-
-    A squared is the optimal map between normal laws with the covariances of the clouds.
-    """
-    m, p = u.shape
-    sizes = [float((x**2).sum() / m) for x in (u, v)]
-    if not all(sizes):
-        return u, v
-    if m < 20 * p:
-        ratio = (sizes[1] / sizes[0]) ** 0.25
-        return u * ratio, v / ratio
-    first, second = (
-        x.T @ x / m + RIDGE * size / p * np.eye(p) for x, size in zip((u, v), sizes, strict=True)
-    )
-    root, inverse = _power(first, 0.5), _power(first, -0.5)
-    squared = inverse @ _power(root @ second @ root, 0.5) @ inverse
-    return u @ _power(squared, 0.5), v @ _power(squared, -0.5)
-
-
-def _power(matrix, exponent):
-    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
-    return (vectors * np.maximum(values, np.finfo(float).tiny) ** exponent) @ vectors.T
 
 
 def _sorted(u, v):
