@@ -79,6 +79,29 @@
     }
   }
 
+  /* A full stop after a formula does not begin a line, and a bracket before it does not end one. */
+  function keepPunctuation(article) {
+    const inner = (node, pattern) => node?.nodeType === Node.TEXT_NODE && pattern.exec(node.data);
+    for (const formula of article.querySelectorAll("span.math")) {
+      const before = inner(formula.previousSibling, /[([“]+$/);
+      const after = inner(formula.nextSibling, /^(?:[.,;:!?)\]”’]+|-\p{L}+[.,;:)]*)/u);
+      if (!before && !after) {
+        continue;
+      }
+      const kept = document.createElement("span");
+      kept.className = "kept";
+      formula.before(kept);
+      if (before) {
+        kept.append(kept.previousSibling.splitText(before.index));
+      }
+      kept.append(formula);
+      if (after) {
+        kept.nextSibling.splitText(after[0].length);
+        kept.append(kept.nextSibling);
+      }
+    }
+  }
+
   const BOXES =
     ".math, mjx-container, pre, .pst-scrollable-table-container, .cell_output > .output, dt.sig";
 
@@ -88,7 +111,8 @@
     formulas.forEach((formula) => formula.classList.remove("wide"));
     const wide = formulas.filter((formula) => {
       const text = formula.closest("p, li, dd, dt, figcaption, h1, h2, h3");
-      return text && formula.getBoundingClientRect().right > text.getBoundingClientRect().right + 1;
+      const line = formula.closest(".kept") || formula;
+      return text && line.getBoundingClientRect().right > text.getBoundingClientRect().right + 1;
     });
     wide.forEach((formula) => formula.classList.add("wide"));
   }
@@ -173,6 +197,7 @@
     }
     article.querySelectorAll(".admonition.dropdown").forEach(fold);
     dropRepeatedIdentifiers(article);
+    keepPunctuation(article);
     openForPrint();
     openTarget();
     window.addEventListener("hashchange", openTarget);

@@ -574,6 +574,33 @@ def link_target_problems(page, selector: str = "details.fold [id]") -> list[str]
     return problems
 
 
+def punctuation_problems(page) -> list[str]:
+    """Find full stops and the like that stand on another line than the formula before them."""
+    return page.evaluate(
+        """() => {
+            const problems = [];
+            for (const formula of document.querySelectorAll('span.math')) {
+                const box = formula.querySelector('mjx-container') || formula;
+                const next = formula.nextSibling, edge = box.getBoundingClientRect();
+                if (next?.nodeType !== Node.TEXT_NODE || !/^[.,;:!?)]/.test(next.data)
+                        || !edge.width || box.matches('.wide')) {
+                    continue;
+                }
+                const range = document.createRange();
+                range.setStart(next, 0);
+                range.setEnd(next, 1);
+                const mark = range.getBoundingClientRect();
+                if (mark.width && mark.left < edge.right - 1) {
+                    const text = formula.closest('p, li, dd, td')?.textContent || '';
+                    problems.push(`${next.data[0]} begins a line after a formula in: `
+                        + text.trim().slice(0, 60));
+                }
+            }
+            return problems;
+        }"""
+    )
+
+
 def page_problems(visit: Visit, name: str) -> dict[str, list[str]]:
     """Load a page once and run every check on it: light, dark, wide and narrow."""
     visit.page.set_viewport_size(DESKTOP)
@@ -590,6 +617,7 @@ def page_problems(visit: Visit, name: str) -> dict[str, list[str]]:
     found["wide"] = overflow_problems(page)
     page.set_viewport_size(TELEPHONE)
     found["narrow"] = overflow_problems(page) + stop_problems(page)
+    found["formulas"] += punctuation_problems(page)
     if found["narrow"]:
         # The scripts that mark what scrolls wait until the size stands still.
         page.wait_for_timeout(600)

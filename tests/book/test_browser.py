@@ -300,6 +300,36 @@ def test_nothing_is_folded_on_paper(show):
     assert not page.evaluate("document.querySelector('details').open")
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("so {}. Then", ["y."]),
+        ("so ({}), and", ["(y),"]),
+        ("the {}-th of", ["y-th"]),
+        ("the [{}; of", ["[y;"]),
+        ("{} alone", []),
+        ("so {}<b>.</b>", []),
+    ],
+)
+def test_punctuation_stays_with_its_formula(show, text, kept):
+    sentence = text.format("<span class=math>y</span>")
+    body = f"<article class=bd-article><p>{sentence}</p></article>"
+    page = show(*with_script(body)).page
+    assert page.locator(".kept").all_inner_texts() == kept
+    plain = text.format("y").replace("<b>", "").replace("</b>", "")
+    assert page.locator("p").text_content() == plain
+
+
+@pytest.mark.parametrize("nowrap", [True, False])
+def test_a_full_stop_alone_on_its_line(show, nowrap):
+    formula = "<span class=math style='display: inline-block; width: 99px'>x</span>"
+    style = "white-space: nowrap" if nowrap else ""
+    problems = checks.punctuation_problems(
+        show(f"<p style='width: 100px'><span style='{style}'>{formula}, so</span></p>").page
+    )
+    assert len(problems) == (not nowrap)
+
+
 def slider(**changes):
     """Make a slider of two pictures as the library does, with something changed."""
     from matplotlib.figure import Figure
