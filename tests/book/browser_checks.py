@@ -590,7 +590,7 @@ def punctuation_problems(page) -> list[str]:
                 range.setStart(next, 0);
                 range.setEnd(next, 1);
                 const mark = range.getBoundingClientRect();
-                if (mark.width && mark.left < edge.right - 1) {
+                if (mark.width && mark.top > (edge.top + edge.bottom) / 2) {
                     const text = formula.closest('p, li, dd, td')?.textContent || '';
                     problems.push(`${next.data[0]} begins a line after a formula in: `
                         + text.trim().slice(0, 60));
