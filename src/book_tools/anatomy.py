@@ -27,6 +27,7 @@ PART_PAGE = (
 )
 LONGEST_CELL = 25
 MEDIAN_CELL = 8
+WIDEST_LINE = 88  # characters of shown code: more scroll in a window of 1440 pixels
 FEWEST_EXERCISES = 4
 STATEMENTS = {"prf:theorem", "prf:proposition", "prf:lemma", "prf:corollary"}
 DIRECTIVE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{(?P<name>[\w:-]+)\}[ ]*(?P<title>.*)$", re.M)
@@ -95,6 +96,9 @@ def cell_problems(notebook: NotebookNode) -> list[str]:
         if figure_options(cell) or "remove-input" in tags(cell):
             continue
         lengths.append(length)
+        widest = max(map(len, cell.source.splitlines()), default=0)
+        if widest > WIDEST_LINE and "hide-input" not in tags(cell):
+            problems.append(f"cell {number}: a line of {widest} characters, at most {WIDEST_LINE}")
         if not in_exercises and re.search(r"^\s*(def|class) ", cell.source, re.M):
             problems.append(f"cell {number}: defines code that belongs to the library")
     if lengths and statistics.median(lengths) > MEDIAN_CELL:

@@ -197,6 +197,7 @@ FAULTS = {
     "nameless theorem": ("{prf:theorem} Two", "{prf:theorem}", "no name"),
     "last without proof": ("Proved in {cite}`someone`.", "Sure.", "'Of others' has no proof"),
     "no solution": ("{solution-start} ex-b", "{solution-start} ex-a", "ex-b has no solution"),
+    "wide line": ("1 + 1 == 2", f"1 + 1 == 2  # {'x' * 68}", "a line of 89 characters, at most 88"),
     "no exercise": ("```{exercise} D\n:label: ex-d\nWhat?\n```", "", "3 exercises"),
     "unfolded solution": ("ex-a\n:class: dropdown", "ex-a", "ex-a is not folded"),
     "idle solutions": ("```{code-cell} ipython3\n3\n```", "3", "2 solutions run code"),
@@ -218,6 +219,10 @@ def test_chapter_has_its_anatomy(source):
 
 def test_sound_chapter_has_no_problem(tmp_path):
     assert problems_of(SOUND, tmp_path) == []
+
+
+def test_a_line_that_just_fits(tmp_path):
+    assert problems_of(SOUND.replace("1 + 1 == 2", f"1 + 1 == 2  # {'x' * 67}"), tmp_path) == []
 
 
 @pytest.mark.parametrize("fault", FAULTS)
