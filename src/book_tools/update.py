@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from book_tools import ROOT
-from book_tools.anatomy import chapter_problems, output_problems
+from book_tools.anatomy import chapter_problems, cut_pictures, output_problems
 from book_tools.chapters import chapter_sources, is_chapter, read_source
 from book_tools.files import write_whole
 
@@ -56,7 +56,7 @@ def execute(source: Path) -> nbformat.NotebookNode:
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
                 raise ChapterError(f"{source}: cell {number} writes to stderr:\n{output['text']}")
-    _refuse(source, output_problems(notebook))
+    _refuse(source, output_problems(notebook) + cut_pictures(notebook))
     return notebook
 
 

@@ -1,7 +1,11 @@
 """The anatomy of chapters: the book's pass, and every fault is caught."""
 
+import base64
+import io
+
 import nbformat
 import pytest
+from PIL import Image
 
 from book_tools import BOOK, anatomy
 from book_tools.chapters import chapter_sources, read_source
@@ -215,6 +219,7 @@ def test_chapter_has_its_anatomy(source):
     assert anatomy.chapter_problems(read_source(source)) == []
     executed = nbformat.read(source.with_suffix(".ipynb"), as_version=4)
     assert anatomy.output_problems(executed) == []
+    assert anatomy.cut_pictures(executed) == []
 
 
 def test_sound_chapter_has_no_problem(tmp_path):
@@ -278,3 +283,26 @@ def test_output_faults_are_caught():
     assert "without number" in problems[0]
     assert "got 2" in problems[1]
     assert "without number" in problems[2]
+
+
+@pytest.mark.parametrize("slider", [False, True])
+@pytest.mark.parametrize(
+    ("ink", "cut"),
+    [((10, 5), False), ((1, 1), False), ((0, 5), True), ((39, 5), True), ((9, 0), True),
+     ((9, 19), True)],
+)  # fmt: skip
+def test_a_picture_that_is_cut_off(ink, cut, slider):
+    image, file = Image.new("RGB", (40, 20), "white"), io.BytesIO()
+    image.putpixel(ink, (0, 0, 120))
+    image.save(file, format="png")
+    code = base64.b64encode(file.getvalue()).decode()
+    data = (
+        {"text/html": f'<img src="data:image/png;base64,{code}">'}
+        if slider
+        else {"image/png": code}
+    )
+    cell = nbformat.v4.new_code_cell(
+        "plot()", outputs=[nbformat.v4.new_output("display_data", data=data)]
+    )
+    problems = anatomy.cut_pictures(nbformat.v4.new_notebook(cells=[cell]))
+    assert problems == (["cell 0: picture 1 is cut off at its edge"] if cut else [])
