@@ -7,13 +7,14 @@ its frames and its words are compared here.
 The file lives in `book/` so that `pytest --nbval book/x.ipynb` loads it.
 """
 
-import base64
 import io
 import re
 
 import numpy as np
 import pytest
 from nbval.plugin import IPyNbCell
+
+from book_tools.pictures import FRAME, slider_pages, stored_figures
 
 # Root mean square differences of two figures, in grey levels of 255: of the whole, and of the worst
 # block of 16 x 16 pixels. Two runs give the same bytes, also with the other BLAS kernels of
@@ -23,25 +24,8 @@ FIGURE_TOLERANCE = 0.5
 BLOCK_TOLERANCE = 2.0
 BLOCK = 16
 
-SLIDER = '<div class="slider-figure"'
-FRAME = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 # The identifier of a slider is a hash of its frames.
 IDENTIFIER = re.compile(r"slider-[0-9a-f]{12}")
-
-
-def slider_pages(outputs):
-    """Return the sliders among a list of outputs, as HTML."""
-    pages = ["".join(output.get("data", {}).get("text/html", "")) for output in outputs]
-    return [page for page in pages if page.startswith(SLIDER)]
-
-
-def stored_figures(outputs):
-    """Decode the PNG figures of a list of outputs, in order; then the frames of its sliders."""
-    figures = [
-        output["data"]["image/png"] for output in outputs if "image/png" in output.get("data", {})
-    ]
-    figures += [frame for page in slider_pages(outputs) for frame in FRAME.findall(page)]
-    return [base64.b64decode(figure) for figure in figures]
 
 
 def slider_words(outputs):

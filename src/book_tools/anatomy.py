@@ -6,13 +6,14 @@ sees all of them at once.
 
 from __future__ import annotations
 
-import base64
 import io
 import re
 import statistics
 
 from nbformat import NotebookNode
 from PIL import Image
+
+from book_tools.pictures import stored_figures
 
 SECTIONS = (
     "What the source says",
@@ -33,7 +34,6 @@ MEDIAN_CELL = 8
 WIDEST_LINE = 88  # characters of shown code: more scroll in a window of 1440 pixels
 FEWEST_EXERCISES = 4
 INK = 200  # of 255: what is darker is drawn, what is lighter is paper
-FRAME = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]+)")
 STATEMENTS = {"prf:theorem", "prf:proposition", "prf:lemma", "prf:corollary"}
 DIRECTIVE = re.compile(r"^(?P<fence>`{3,}|:{3,})\{(?P<name>[\w:-]+)\}[ ]*(?P<title>.*)$", re.M)
 
@@ -180,12 +180,8 @@ def cut_pictures(executed: NotebookNode) -> list[str]:
     """Check that no picture, also of a slider, has ink on its edge: something would be cut off."""
     problems = []
     for number, cell in enumerate(executed.cells):
-        pictures = []
-        for out in cell.get("outputs", []):
-            pictures += FRAME.findall(out.get("data", {}).get("text/html", ""))
-            pictures += filter(None, [out.get("data", {}).get("image/png")])
-        for k, picture in enumerate(pictures):
-            with Image.open(io.BytesIO(base64.b64decode(picture))) as image:
+        for k, picture in enumerate(stored_figures(cell.get("outputs", []))):
+            with Image.open(io.BytesIO(picture)) as image:
                 grey = image.convert("L")
             width, height = grey.size
             grey.paste(255, (1, 1, width - 1, height - 1))

@@ -297,7 +297,7 @@ def test_a_picture_that_is_cut_off(ink, cut, slider):
     image.save(file, format="png")
     code = base64.b64encode(file.getvalue()).decode()
     data = (
-        {"text/html": f'<img src="data:image/png;base64,{code}">'}
+        {"text/html": f'<div class="slider-figure"><img src="data:image/png;base64,{code}"></div>'}
         if slider
         else {"image/png": code}
     )

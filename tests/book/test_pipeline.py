@@ -285,7 +285,7 @@ FAULTS = {
 def _run_nbval(folder):
     shutil.copy(BOOK / "conftest.py", folder)
     (folder / "pytest.ini").write_text("[pytest]\nfilterwarnings = error\n")
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), str(ROOT / "src")])}
     command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-rA", "-q"]
     command += ["-p", "no:cacheprovider", "-p", "no:xdist", "--color=no", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment)
