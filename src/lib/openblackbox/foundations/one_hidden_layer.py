@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from openblackbox.arguments import number, real_array
+from openblackbox.frozen import freeze
 from openblackbox.networks import ReLUNetwork
 
 __all__ = ["OneHiddenLayer", "inner_sizes", "rescale"]
@@ -62,9 +63,7 @@ class OneHiddenLayer:
             raise ValueError(f"w: expected {len(eta)} rows, one per neuron, got {len(w)}")
         if b.shape != eta.shape:
             raise ValueError(f"b: expected shape {eta.shape}, got {b.shape}")
-        for name, array in zip(("eta", "w", "b"), (eta, w, b), strict=True):
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+        freeze(self, eta=eta, w=w, b=b)
 
     def hidden(self, x):
         """Return the values of the hidden neurons, shape (n, m), at points of shape (n, d)."""

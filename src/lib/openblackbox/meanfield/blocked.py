@@ -93,7 +93,7 @@ def velocity_blocked(cloud, task, *, block=None, workers=1, device=None):
     dtype = np.result_type(cloud.w, task.x)
     arrays = [array.astype(dtype, copy=False) for array in (cloud.a, cloud.w, task.x, task.y)]
     a, w = arrays[:2]
-    moved_a, moved_w = np.empty_like(a), np.empty_like(w)
+    moved_a = np.empty_like(a)
 
     def finish(part):
         """Turn the vectors -(2/n) g_j of a block, in `moved_w`, into velocities."""
@@ -105,9 +105,10 @@ def velocity_blocked(cloud, task, *, block=None, workers=1, device=None):
             moved_w[part] -= task.decay * slope_w
 
     if device is None:
+        moved_w = np.empty_like(w)
         _pull_numpy(*arrays, parts, workers, moved_w, finish)
     else:
-        moved_w[...] = _pull_torch(*arrays, parts, device)
+        moved_w = _pull_torch(*arrays, parts, device)
         for part in parts:
             finish(part)
     return adopt(moved_a, moved_w)

@@ -10,15 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from openblackbox.arguments import real_array
+from openblackbox.frozen import freeze
 
 __all__ = ["BlockNetwork"]
-
-
-def freeze(network, **arrays):
-    """Store arrays that cannot be written in a frozen dataclass."""
-    for name, array in arrays.items():
-        array.flags.writeable = False
-        object.__setattr__(network, name, array)
 
 
 def require_blocks(network):

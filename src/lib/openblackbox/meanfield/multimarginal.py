@@ -28,7 +28,7 @@ __all__ = [
 LP_LIMIT = 20_000
 """The largest number of s-tuples, m^s, for which the linear program is offered."""
 METHODS = ("auto", "lp", "sorted", "bounds")
-FAR = 1e150
+LARGEST_DIFFERENCE = 1e150
 """Squares of numbers up to this one can be added without overflow."""
 
 
@@ -155,8 +155,10 @@ def stacked_rows(rows):
         raise ValueError(f"rows: expected shape (s, m, p), s >= 2, m, p >= 1, got {rows.shape}")
     with np.errstate(over="ignore"):
         spread = float(np.abs(rows - rows[0, 0]).max())
-    if spread > FAR:
-        raise ValueError(f"rows: expected differences up to {FAR:g}, got {spread:.3g}")
+    if spread > LARGEST_DIFFERENCE:
+        raise ValueError(
+            f"rows: expected differences up to {LARGEST_DIFFERENCE:g}, got {spread:.3g}"
+        )
     return rows
 
 

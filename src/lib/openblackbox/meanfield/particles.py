@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from openblackbox.arguments import choice, finite_array, number, real_array
+from openblackbox.frozen import freeze
 from openblackbox.meanfield.penalties import PENALTIES
 
 __all__ = ["ACTIVATIONS", "Activation", "Cloud", "Regression", "predict"]
@@ -104,9 +105,7 @@ class Cloud:
         if len(w) != len(a) or not w.shape[1]:
             raise ValueError(f"w: expected shape ({len(a)}, d) with d >= 1, got {w.shape}")
         dtype = np.result_type(a, w)
-        for name, array in (("a", a.astype(dtype, copy=False)), ("w", w.astype(dtype, copy=False))):
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+        freeze(self, a=a.astype(dtype, copy=False), w=w.astype(dtype, copy=False))
 
     @property
     def m(self) -> int:
@@ -126,11 +125,8 @@ class Cloud:
 
 def adopt(a, w):
     """Return a cloud of two float arrays that nobody else holds: checked, frozen, not copied."""
-    for name, array in (("a", a), ("w", w)):
-        finite_array(name, array).flags.writeable = False
     cloud = object.__new__(Cloud)
-    object.__setattr__(cloud, "a", a)
-    object.__setattr__(cloud, "w", w)
+    freeze(cloud, a=finite_array("a", a), w=finite_array("w", w))
     return cloud
 
 
@@ -239,9 +235,7 @@ class Regression:
         if y.shape != x.shape[:1]:
             raise ValueError(f"y: expected {len(x)} values, one per point, got {len(y)}")
         dtype = np.result_type(x, y)
-        for name, array in (("x", x.astype(dtype, copy=False)), ("y", y.astype(dtype, copy=False))):
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+        freeze(self, x=x.astype(dtype, copy=False), y=y.astype(dtype, copy=False))
         object.__setattr__(self, "decay", number("decay", self.decay, zero=True))
         choice("penalty", self.penalty, PENALTIES)
         choice("activation", self.activation, ACTIVATIONS)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from openblackbox.arguments import choice, generator, integer, real_array
-from openblackbox.meanfield.blocks import BlockNetwork, freeze, outer_weights
+from openblackbox.frozen import freeze
+from openblackbox.meanfield.blocks import BlockNetwork, outer_weights
 from openblackbox.meanfield.particles import ACTIVATIONS
 
 __all__ = [
